@@ -1,0 +1,159 @@
+// The reverse walk. Every operation's inputs were made before it, so visiting nodes in the order of falling serial
+// numbers visits each after all operations that used its result: its gradient is then complete. The frontier below is
+// the whole state: no sorting pass, no recursion.
+
+#include <functional>
+#include <map>
+
+#include "autograd/grad_mode.hpp"
+#include "autograd/ops/elementwise.hpp"
+#include "autograd/variable.hpp"
+#include "tensor/create.hpp"
+#include "tensor/elementwise.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg {
+namespace {
+
+struct Pending {
+  NodePtr node;
+  Variable gradient;
+};
+
+class Walk {
+ public:
+  Walk(bool create_graph, bool retain_graph) : create_graph_(create_graph), retain_(retain_graph || create_graph) {}
+
+  void add(const NodePtr& node, Variable gradient) {
+    if (!node || !node->requires_grad || node->serial < oldest_) return;
+    Pending& pending = frontier_[node->serial];
+    if (!pending.gradient.defined()) {
+      pending = {node, std::move(gradient)};
+    } else if (!create_graph_ && pending.gradient.storage().use_count() == 1) {
+      add_in_place(pending.gradient.mutable_value(), gradient.value());  // nobody else sees this sum
+    } else {
+      pending.gradient = pending.gradient + gradient;
+    }
+  }
+
+  /// Only nodes at least this new are on the way to what is asked for.
+  void set_oldest(std::uint64_t serial) { oldest_ = serial; }
+
+  /// reached(node, gradient) is called once for every node on the way, newest first, with its complete gradient.
+  template <class Reached>
+  void run(const Reached& reached) {
+    const NoGrad mode(!create_graph_);
+    while (!frontier_.empty()) {
+      Pending pending = std::move(frontier_.begin()->second);
+      frontier_.erase(frontier_.begin());
+      reached(*pending.node, pending.gradient);
+      if (pending.node->is_leaf()) continue;
+      step(pending.node, pending.gradient);
+    }
+  }
+
+ private:
+  void step(const NodePtr& node, Variable& dy) {
+    require(!node->released,
+            "backward: the graph of '{}' was released by an earlier backward; set retain_graph there to walk it again",
+            node->name);
+    Variables gradients = node->backward(dy, Context(*node, oldest_));
+    require(gradients.size() == node->inputs.size(), "{}: its backward returned {} gradients for {} inputs", node->name,
+            gradients.size(), node->inputs.size());
+    dy = Variable();
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      if (!gradients[i].defined()) continue;
+      const NodePtr& input = node->inputs[i];
+      require<ShapeError>(!input || gradients[i].shape() == input->shape,
+                          "{}: its backward returned a gradient of shape {} for input {} of shape {}", node->name,
+                          to_string(gradients[i].shape()), i, input ? to_string(input->shape) : "");
+      add(input, std::move(gradients[i]));
+    }
+    if (retain_) return;
+    node->released = true;
+    node->backward = nullptr;
+    node->inputs.clear();
+    node->output.reset();
+  }
+
+  const bool create_graph_, retain_;
+  std::uint64_t oldest_ = 0;
+  std::map<std::uint64_t, Pending, std::greater<>> frontier_;  // by serial number, newest first
+};
+
+void require_recorded(const char* function, const Variable& output) {
+  require(output.requires_grad(),
+          "{}: nothing was recorded for this Variable; no input required a gradient, or recording was off (NoGrad)",
+          function);
+}
+
+Variable seed(const char* function, const Variable& output, const Variable& dy) {
+  if (!dy.defined()) {
+    require<ShapeError>(output.size() == 1,
+                        "{}: the gradient of an output of shape {} is expected as an argument (only a one-element "
+                        "output can do without)",
+                        function, to_string(output.shape()));
+    return Variable(ones_like(output.value()));
+  }
+  require<ShapeError>(dy.shape() == output.shape(), "{}: expected an output gradient of shape {}, got {}", function,
+                      to_string(output.shape()), to_string(dy.shape()));
+  return dy;
+}
+
+void accumulate(Node& leaf, const Variable& gradient) {
+  if (leaf.grad)
+    add_in_place(*leaf.grad, gradient.value());
+  else
+    leaf.grad = std::make_unique<Tensor>(gradient.value());
+}
+
+void backward_from(const Variable& output, const Variable& dy, bool retain_graph) {
+  require_recorded("backward", output);
+  Walk walk(false, retain_graph);
+  walk.add(output.node(), seed("backward", output, dy));
+  walk.run([](Node& node, const Variable& gradient) {
+    if (node.is_leaf()) accumulate(node, gradient);
+  });
+}
+
+}  // namespace
+
+void Variable::backward(bool retain_graph) const { backward_from(*this, Variable(), retain_graph); }
+
+void Variable::backward(const Tensor& dy, bool retain_graph) const { backward_from(*this, Variable(dy), retain_graph); }
+
+Variables grad(const Variables& outputs, const Variables& inputs, const Variables& grad_outputs,
+               const GradOptions& options) {
+  require(grad_outputs.empty() || grad_outputs.size() == outputs.size(),
+          "grad: expected one output gradient for each of {} outputs, got {}", outputs.size(), grad_outputs.size());
+  Walk walk(options.create_graph, options.retain_graph);
+  std::uint64_t oldest = static_cast<std::uint64_t>(-1);
+  std::map<const Node*, Variable> found;
+  for (const Variable& input : inputs) {
+    require(input.requires_grad(), "grad: an input of shape {} does not require a gradient",
+            input.defined() ? to_string(input.shape()) : "(undefined)");
+    oldest = std::min(oldest, input.node()->serial);
+    found[input.node().get()] = Variable();
+  }
+  walk.set_oldest(oldest);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (options.allow_unused && !outputs[i].requires_grad()) continue;
+    require_recorded("grad", outputs[i]);
+    walk.add(outputs[i].node(), seed("grad", outputs[i], grad_outputs.empty() ? Variable() : grad_outputs[i]));
+  }
+  walk.run([&](const Node& node, const Variable& gradient) {
+    const auto target = found.find(&node);
+    if (target != found.end()) target->second = gradient;
+  });
+
+  Variables result;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    result.push_back(found[inputs[i].node().get()]);
+    require(options.allow_unused || result.back().defined(),
+            "grad: the outputs do not depend on input {} of shape {}; set allow_unused to get an undefined gradient", i,
+            to_string(inputs[i].shape()));
+  }
+  return result;
+}
+
+}  // namespace xtg

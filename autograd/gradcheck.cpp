@@ -1,0 +1,160 @@
+#include "autograd/gradcheck.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "autograd/grad_mode.hpp"
+#include "tensor/create.hpp"
+#include "tensor/random.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg {
+namespace {
+
+using Function = std::function<Variable(const Variables&)>;
+
+double dot(const Tensor& a, const Tensor& b) {
+  double total = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    total += static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]);
+  return total;
+}
+
+/// Gradients of <w, function(inputs)> by backward(); zeros for an input that the result does not depend on.
+std::vector<Tensor> by_backward(const Function& function, const std::vector<Tensor>& inputs, const Tensor& w,
+                                bool derived) {
+  const DerivedGradients mode(derived);
+  Variables leaves;
+  for (const Tensor& input : inputs) leaves.emplace_back(input, true);
+  const Variable output = function(leaves);
+  output.backward(w);
+  std::vector<Tensor> gradients;
+  for (const Variable& leaf : leaves) gradients.push_back(leaf.has_grad() ? leaf.grad() : zeros_like(leaf.value()));
+  return gradients;
+}
+
+/// (L(x + h·v) − L(x − h·v))/(2h) for input k, where the moved elements are set exactly to what is divided by.
+double difference(const Function& function, const std::vector<Tensor>& inputs, std::size_t k, const Tensor& w,
+                  const std::function<void(Tensor&, double sign)>& move, double width) {
+  const NoGrad no_grad;
+  double loss[2];
+  for (const int side : {0, 1}) {
+    Variables moved;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      Tensor x = inputs[i];
+      if (i == k) move(x, side == 0 ? 1 : -1);
+      moved.emplace_back(std::move(x));
+    }
+    loss[side] = dot(w, function(moved).value());
+  }
+  return (loss[0] - loss[1]) / width;
+}
+
+struct Compared {
+  std::vector<double> analytic, derived, numeric;
+};
+
+Compared element_by_element(const Function& function, const std::vector<Tensor>& inputs, std::size_t k, const Tensor& w,
+                            double step, const Tensor& analytic, const Tensor& derived) {
+  Compared c;
+  for (std::size_t e = 0; e < inputs[k].size(); ++e) {
+    const Scalar x = inputs[k].data()[e];
+    const Scalar h = static_cast<Scalar>(step * std::max(1.0, std::abs(static_cast<double>(x))));
+    const double width = static_cast<double>(x + h) - static_cast<double>(x - h);  // after rounding
+    const auto move = [&](Tensor& t, double sign) { t.data()[e] = sign > 0 ? x + h : x - h; };
+    c.numeric.push_back(difference(function, inputs, k, w, move, width));
+    c.analytic.push_back(static_cast<double>(analytic.data()[e]));
+    c.derived.push_back(static_cast<double>(derived.data()[e]));
+  }
+  return c;
+}
+
+Compared along_directions(const Function& function, const std::vector<Tensor>& inputs, std::size_t k, const Tensor& w,
+                          double step, const Tensor& analytic, const Tensor& derived, std::size_t directions,
+                          Generator& generator) {
+  Compared c;
+  for (std::size_t d = 0; d < directions; ++d) {
+    const Tensor v = random_normal(inputs[k].shape(), generator);
+    const auto move = [&](Tensor& t, double sign) {
+      for (std::size_t i = 0; i < t.size(); ++i) t.data()[i] += static_cast<Scalar>(sign * step) * v.data()[i];
+    };
+    c.numeric.push_back(difference(function, inputs, k, w, move, 2 * step));
+    c.analytic.push_back(dot(analytic, v));
+    c.derived.push_back(dot(derived, v));
+  }
+  return c;
+}
+
+/// max|a − b|/max|b|; infinite if anything is not finite.
+double relative_error(const std::vector<double>& a, const std::vector<double>& b, std::size_t* worst = nullptr) {
+  double largest = 0, error = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return std::numeric_limits<double>::infinity();
+    largest = std::max(largest, std::abs(b[i]));
+    if (std::abs(a[i] - b[i]) <= error) continue;
+    error = std::abs(a[i] - b[i]);
+    if (worst != nullptr) *worst = i;
+  }
+  return error == 0 ? 0 : largest == 0 ? std::numeric_limits<double>::infinity() : error / largest;
+}
+
+InputReport judge(const Compared& c, double tolerance, double numeric_tolerance) {
+  InputReport r;
+  for (const double g : c.numeric) r.largest_gradient = std::max(r.largest_gradient, std::abs(g));
+  r.derived_against_numeric = relative_error(c.derived, c.numeric, &r.worst_element);
+  r.analytic_against_derived = relative_error(c.analytic, c.derived, &r.worst_element);
+  r.analytic_against_numeric = relative_error(c.analytic, c.numeric, &r.worst_element);
+  const bool ad = r.analytic_against_derived <= tolerance, an = r.analytic_against_numeric <= numeric_tolerance,
+             dn = r.derived_against_numeric <= numeric_tolerance;
+  r.verdict = ad && an && dn ? "ok"
+              : dn && !an    ? "the analytic backward is the odd one out"
+              : an && !dn    ? "the definition's gradient is the odd one out"
+              : ad && !an    ? "the finite difference is the odd one out (a kink, a random function, or a wrong step?)"
+                             : "no two of the three agree to tolerance";
+  return r;
+}
+
+}  // namespace
+
+GradientCheck check_gradients(const Function& function, const std::vector<Tensor>& inputs,
+                              const GradientCheckOptions& options) {
+  const auto epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+  constexpr bool kDouble = sizeof(Scalar) == 8;
+  const double step = options.step > 0 ? options.step : std::cbrt(epsilon);
+  const double tolerance = options.tolerance > 0 ? options.tolerance : kDouble ? 1e-10 : 1e-4;
+  const double numeric_tolerance = options.numeric_tolerance > 0 ? options.numeric_tolerance : kDouble ? 1e-6 : 2e-2;
+
+  Variables constants;
+  for (const Tensor& input : inputs) constants.emplace_back(input);
+  Generator generator(options.seed);
+  const Tensor w = random_normal(function(constants).shape(), generator);
+  const std::vector<Tensor> analytic = by_backward(function, inputs, w, false);
+  const std::vector<Tensor> derived = by_backward(function, inputs, w, true);
+
+  GradientCheck check;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const Compared compared =
+        inputs[k].size() <= options.largest_jacobian
+            ? element_by_element(function, inputs, k, w, step, analytic[k], derived[k])
+            : along_directions(function, inputs, k, w, step, analytic[k], derived[k], options.directions, generator);
+    check.inputs.push_back(judge(compared, tolerance, numeric_tolerance));
+    check.ok = check.ok && check.inputs.back().verdict == "ok";
+  }
+  return check;
+}
+
+std::string GradientCheck::text() const {
+  std::string result;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const InputReport& r = inputs[i];
+    result += fmt::format(
+        "input {}: analytic/derived {:.1e}, analytic/numeric {:.1e}, derived/numeric {:.1e}, largest gradient {:.2g}, "
+        "worst at {}: {}\n",
+        i, r.analytic_against_derived, r.analytic_against_numeric, r.derived_against_numeric, r.largest_gradient,
+        r.worst_element, r.verdict);
+  }
+  return result;
+}
+
+}  // namespace xtg

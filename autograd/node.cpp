@@ -1,0 +1,139 @@
+#include "autograd/node.hpp"
+
+#include <algorithm>
+
+#include "autograd/grad_mode.hpp"
+#include "autograd/variable.hpp"
+
+namespace xtg {
+namespace {
+
+std::atomic<std::uint64_t> next_serial{1};
+
+// The list of nodes to delete, in plain pointers: they need no destructor, so they serve until the thread has ended.
+thread_local Node* to_delete = nullptr;
+thread_local bool deleting = false;
+
+/// Deleting a node drops its inputs and closure, which may bring further nodes here: they join the list.
+void dispose(Node* node) {
+  node->next_to_delete = to_delete;
+  to_delete = node;
+  if (deleting) return;
+  deleting = true;
+  while (to_delete != nullptr) {
+    Node* const first = to_delete;
+    to_delete = first->next_to_delete;
+    delete first;
+  }
+  deleting = false;
+}
+
+Variable make_result(const char* name, std::shared_ptr<Storage> storage, std::initializer_list<Variable> inputs,
+                     Backward backward, Keep keep) {
+  NodePtr node(new Node(name, storage->value.shape(), true));
+  node->inputs.reserve(inputs.size());
+  for (const Variable& input : inputs) node->inputs.push_back(input.node());
+  node->backward = std::move(backward);
+  if (keep == Keep::Output) node->output = storage;
+  return Variable(std::move(storage), std::move(node));
+}
+
+bool is_recorded(std::initializer_list<Variable> inputs) {
+  return recording() && std::any_of(inputs.begin(), inputs.end(), [](const Variable& v) { return v.requires_grad(); });
+}
+
+}  // namespace
+
+NodePtr::NodePtr(Node* node) : node_(node) {
+  if (node_ != nullptr) node_->references.fetch_add(1, std::memory_order_relaxed);
+}
+NodePtr::NodePtr(const NodePtr& other) : NodePtr(other.node_) {}
+NodePtr::~NodePtr() {
+  if (node_ != nullptr && node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) dispose(node_);
+}
+
+Node::Node(const char* operation_name, Shape output_shape, bool needs_grad)
+    : name(operation_name),
+      serial(next_serial.fetch_add(1, std::memory_order_relaxed)),
+      shape(std::move(output_shape)),
+      requires_grad(needs_grad) {}
+Node::~Node() = default;
+
+bool Context::wants(std::size_t i) const {
+  const NodePtr& input = node_.inputs[i];
+  return input && input->requires_grad && input->serial >= oldest_;
+}
+const Shape& Context::input_shape(std::size_t i) const { return node_.inputs[i]->shape; }
+Variable Context::output() const { return Variable(node_.output, NodePtr(const_cast<Node*>(&node_))); }
+
+Saved::Saved(const Variable& variable) : storage_(variable.storage()), node_(variable.node()) {
+  if (storage_) version_ = storage_->version;
+}
+void Saved::require_unmodified() const {
+  require(!storage_ || storage_->version == version_,
+          "backward: a tensor saved for the backward was modified after the operation ran (version {}, saved at {}); "
+          "modify parameters after backward(), or work on a copy",
+          storage_ ? storage_->version : 0, version_);
+}
+Variable Saved::get() const {
+  require_unmodified();
+  return Variable(storage_, node_);
+}
+const Tensor& Saved::value() const {
+  require_unmodified();
+  require(storage_ != nullptr, "backward: value of an absent argument");
+  return storage_->value;
+}
+
+Variable record(const char* name, Tensor value, std::initializer_list<Variable> inputs, Backward backward, Keep keep) {
+  if (!is_recorded(inputs)) return Variable(std::move(value));
+  auto storage = std::make_shared<Storage>();
+  storage->value = std::move(value);
+  return make_result(name, std::move(storage), inputs, std::move(backward), keep);
+}
+
+Variable Variable::alias() const {
+  if (!is_recorded({*this})) return detach();
+  return make_result(
+      "alias", storage_, {*this}, [](const Variable& dy, const Context&) { return Variables{dy}; }, Keep::Nothing);
+}
+
+Variable record_analytic(const char* name, Tensor value, std::initializer_list<Variable> inputs, Definition definition,
+                         AnalyticBackward backward) {
+  if (!is_recorded(inputs)) return Variable(std::move(value));
+  std::vector<Saved> saved;
+  saved.reserve(inputs.size());
+  for (const Variable& input : inputs) saved.emplace_back(input);
+
+  const auto closure = [saved = std::move(saved), definition = std::move(definition), backward = std::move(backward)](
+                           const Variable& dy, const Context& context) {
+    Variables gradients(saved.size());
+    if (!recording()) {
+      AnalyticGradients analytic = backward(dy.value(), Arguments(saved, context));
+      require(analytic.size() == saved.size(), "analytic backward: expected {} gradients, got {}", saved.size(),
+              analytic.size());
+      for (std::size_t i = 0; i < saved.size(); ++i)
+        if (analytic[i] && context.wants(i)) gradients[i] = Variable(std::move(*analytic[i]));
+      return gradients;
+    }
+    // One alias per argument: the same Variable may fill two places, and each place has a gradient of its own.
+    Variables aliases(saved.size()), wanted;
+    for (std::size_t i = 0; i < saved.size(); ++i) {
+      const Variable argument = saved[i].get();
+      if (!argument.defined()) continue;
+      aliases[i] = argument.alias();
+      if (context.wants(i)) wanted.push_back(aliases[i]);
+    }
+    GradOptions options;
+    options.create_graph = options.allow_unused = true;
+    const Variables derived = grad({definition(aliases)}, wanted, {dy}, options);
+    for (std::size_t i = 0, k = 0; i < saved.size(); ++i)
+      if (aliases[i].defined() && context.wants(i)) gradients[i] = derived[k++];
+    return gradients;
+  };
+  auto storage = std::make_shared<Storage>();
+  storage->value = std::move(value);
+  return make_result(name, std::move(storage), inputs, closure, Keep::Nothing);
+}
+
+}  // namespace xtg

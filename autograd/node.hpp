@@ -1,0 +1,129 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tensor/tensor.hpp"
+
+namespace xtg {
+
+class Variable;
+struct Storage;
+struct Node;
+
+/// A counted reference to a Node. When the last one goes, the node is put on a list that is worked off in a loop, so a
+/// chain of a million operations is destroyed without recursion, walked or not.
+class NodePtr {
+ public:
+  NodePtr() = default;
+  explicit NodePtr(Node* node);
+  NodePtr(const NodePtr& other);
+  NodePtr(NodePtr&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  NodePtr& operator=(NodePtr other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~NodePtr();
+
+  Node* get() const { return node_; }
+  Node* operator->() const { return node_; }
+  Node& operator*() const { return *node_; }
+  explicit operator bool() const { return node_ != nullptr; }
+
+ private:
+  Node* node_ = nullptr;
+};
+
+/// What a backward closure may ask about the operation it belongs to.
+class Context {
+ public:
+  Context(const Node& node, std::uint64_t oldest) : node_(node), oldest_(oldest) {}
+  /// Whether the gradient of input i will be used; the closure may leave it undefined otherwise.
+  bool wants(std::size_t i) const;
+  const Shape& input_shape(std::size_t i) const;
+  /// The operation's result, if it was recorded with Keep::Output.
+  Variable output() const;
+
+ private:
+  const Node& node_;
+  std::uint64_t oldest_;  // nodes older than this are not on the way to what is asked for
+};
+
+/// Takes the gradient `dy` of the operation's result and returns the gradients of its inputs, in order and of their
+/// shapes. It is written with Variables, so that it can be recorded itself when a second derivative is asked for.
+using Backward = std::function<std::vector<Variable>(const Variable& dy, const Context& context)>;
+
+/// A recorded operation, or a leaf. It knows its inputs' nodes but not their numbers: those that the backward needs are
+/// captured by the closure. So nothing is kept alive that no backward needs, and there are no cycles.
+struct Node {
+  Node(const char* operation_name, Shape output_shape, bool needs_grad);
+  ~Node();
+  bool is_leaf() const { return inputs.empty() && !released; }
+
+  const char* const name;
+  const std::uint64_t serial;  // counts up: an operation's inputs have lower numbers than itself
+  const Shape shape;           // of the result
+  bool requires_grad;
+  bool released = false;            // walked by a backward that did not retain the graph
+  std::vector<NodePtr> inputs;      // null for an absent argument
+  Backward backward;                // empty for a leaf
+  std::shared_ptr<Storage> output;  // only if the backward asked for it
+  std::unique_ptr<Tensor> grad;     // leaves: what backward() has accumulated
+  std::atomic<std::uint32_t> references{0};
+  Node* next_to_delete = nullptr;
+};
+
+/// An input kept for the backward: its numbers, its node, and the version of the numbers when they were saved.
+class Saved {
+ public:
+  explicit Saved(const Variable& variable);
+  /// Throws ValueError if the numbers were modified since they were saved.
+  Variable get() const;
+  const Tensor& value() const;
+
+ private:
+  void require_unmodified() const;
+  std::shared_ptr<Storage> storage_;
+  NodePtr node_;
+  std::uint64_t version_ = 0;
+};
+
+/// The saved arguments of an operation with an analytic backward.
+class Arguments {
+ public:
+  Arguments(const std::vector<Saved>& saved, const Context& context) : saved_(saved), context_(context) {}
+  const Tensor& operator[](std::size_t i) const { return saved_[i].value(); }
+  bool wants(std::size_t i) const { return context_.wants(i); }
+
+ private:
+  const std::vector<Saved>& saved_;
+  const Context& context_;
+};
+
+/// An operation's definition: the same result from differentiable operations, as a function of the same arguments.
+using Definition = std::function<Variable(const std::vector<Variable>& arguments)>;
+
+/// A backward written by hand, on plain arrays: the gradients of the arguments, in order; nullopt for one that
+/// `arguments.wants(i)` denies.
+using AnalyticGradients = std::vector<std::optional<Tensor>>;
+using AnalyticBackward = std::function<AnalyticGradients(const Tensor& dy, const Arguments& arguments)>;
+
+enum class Keep { Nothing, Output };
+
+/// Records an operation with result `value`. Whether it is recorded at all (an input requires a gradient, recording is
+/// on) is decided here; inputs may be undefined.
+Variable record(const char* name, Tensor value, std::initializer_list<Variable> inputs, Backward backward,
+                Keep keep = Keep::Nothing);
+
+/// Records an operation that has a definition and an analytic backward. The analytic backward serves first derivatives;
+/// when a graph of the gradient is wanted, the definition is evaluated on one alias per argument and differentiated.
+Variable record_analytic(const char* name, Tensor value, std::initializer_list<Variable> inputs, Definition definition,
+                         AnalyticBackward backward);
+
+}  // namespace xtg

@@ -1,0 +1,53 @@
+#include "autograd/ops/pool2d.hpp"
+
+#include "autograd/grad_mode.hpp"
+#include "autograd/ops/conv2d.hpp"
+#include "autograd/ops/reduce.hpp"
+#include "autograd/ops/shaping.hpp"
+#include "tensor/pool2d.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg {
+namespace {
+
+Variable put(const Variable& dy, const Indices& positions, const Shape& shape);
+
+Variable take(const Variable& x, const Indices& positions) {
+  return record("take", take(x.value(), positions), {x}, [positions](const Variable& dy, const Context& c) {
+    return Variables{put(dy, positions, c.input_shape(0))};
+  });
+}
+
+Variable put(const Variable& dy, const Indices& positions, const Shape& shape) {
+  return record("put", put(dy.value(), positions, shape), {dy},
+                [positions](const Variable& d, const Context&) { return Variables{take(d, positions)}; });
+}
+
+}  // namespace
+
+// The maximum is the element at a position that does not change with small changes of x: its definition is `take` at
+// those positions, and the gradient is `put` back there.
+Variable max_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {
+  auto [y, positions] = max_pool2d(x.value(), kernel, stride, padding);
+  if (DerivedGradients::current()) return take(x, positions);
+  return record("max_pool2d", std::move(y), {x},
+                [positions = std::move(positions)](const Variable& dy, const Context& c) {
+                  return Variables{put(dy, positions, c.input_shape(0))};
+                });
+}
+
+Variable avg_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {
+  require<ShapeError>(x.shape().size() == 4, "avg_pool2d: expected x (N, H, W, C), got {}", to_string(x.shape()));
+  const std::size_t channels = x.shape()[3];
+  const Conv2dGeometry g = conv2d_geometry(x.shape(), {channels, kernel, kernel, channels}, stride, padding);
+  const Variable windows = reshape(unfold(x, g), Shape{g.n * g.oh * g.ow, kernel * kernel, channels});
+  return reshape(mean(windows, {1}), g.output_shape());
+}
+
+Variable global_avg_pool2d(const Variable& x) {
+  require<ShapeError>(x.shape().size() == 4, "global_avg_pool2d: expected x (N, H, W, C), got {}",
+                      to_string(x.shape()));
+  return mean(x, {1, 2});
+}
+
+}  // namespace xtg

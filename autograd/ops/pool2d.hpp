@@ -1,0 +1,18 @@
+#pragma once
+
+#include "autograd/variable.hpp"
+
+namespace xtg {
+
+// Pooling of channels-last images, x (N, H, W, C) -> (N, OH, OW, C) with OH = (H + 2·padding − kernel)/stride + 1.
+
+/// The largest element of each window; its gradient goes to the first largest element. Padding never wins.
+Variable max_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding = 0);
+
+/// The mean of each window, padding zeros counted (PyTorch's count_include_pad).
+Variable avg_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding = 0);
+
+/// The mean over the whole image: (N, H, W, C) -> (N, C).
+Variable global_avg_pool2d(const Variable& x);
+
+}  // namespace xtg

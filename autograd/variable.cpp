@@ -1,0 +1,52 @@
+#include "autograd/variable.hpp"
+
+#include "autograd/grad_mode.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg {
+
+Variable::Variable(Tensor value, bool requires_grad) : storage_(std::make_shared<Storage>()) {
+  storage_->value = std::move(value);
+  node_ = NodePtr(new Node("leaf", storage_->value.shape(), requires_grad));
+}
+
+const Tensor& Variable::value() const {
+  require(defined(), "Variable: value of an undefined Variable");
+  return storage_->value;
+}
+
+Tensor& Variable::mutable_value() {
+  require(defined(), "Variable: value of an undefined Variable");
+  ++storage_->version;
+  return storage_->value;
+}
+
+Scalar Variable::item() const {
+  require<ShapeError>(size() == 1, "Variable::item: expected one element, shape is {}", to_string(shape()));
+  return value().data()[0];
+}
+
+Variable& Variable::set_requires_grad(bool on) {
+  require(is_leaf(), "set_requires_grad: expected a leaf, this is the result of {}; use detach()",
+          node_ ? node_->name : "nothing (undefined)");
+  node_->requires_grad = on;
+  return *this;
+}
+
+Tensor& Variable::mutable_grad() const {
+  require(has_grad(),
+          "Variable::grad: there is no gradient; call backward() on a result that depends on this leaf, "
+          "and see that it requires a gradient");
+  return *node_->grad;
+}
+
+void Variable::zero_grad() {
+  if (node_) node_->grad.reset();
+}
+
+Variable Variable::detach() const {
+  value();  // defined
+  return Variable(storage_, NodePtr(new Node("leaf", shape(), false)));
+}
+
+}  // namespace xtg

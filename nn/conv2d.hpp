@@ -1,0 +1,25 @@
+#pragma once
+
+#include "nn/module.hpp"
+#include "tensor/random.hpp"
+
+namespace xtg::nn {
+
+struct Conv2dOptions {
+  std::size_t stride = 1, padding = 0;
+  bool bias = true;
+};
+
+/// A convolution layer: x (N, H, W, I) -> (N, OH, OW, O), weight (O, K, K, I), bias (O) or none. The weight starts
+/// Kaiming-normal with fan-out, standard deviation √(2/(K·K·O)); the bias starts at 0 (PyTorch: uniform).
+class Conv2d : public Module {
+ public:
+  Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2dOptions& options, Generator& generator);
+  Variable forward(const Variable& x) override;
+
+ private:
+  Variable weight_, bias_;
+  Conv2dOptions options_;
+};
+
+}  // namespace xtg::nn

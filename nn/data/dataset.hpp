@@ -1,0 +1,48 @@
+#pragma once
+
+// nn/data/ turns files, or a seed, into batches. Read in this order: dataset.hpp (labelled images in memory),
+// shapes.hpp (the set that the library draws itself), cifar.hpp (the official binary files), loader.hpp (shuffled,
+// augmented, standardized batches, prepared ahead on a thread of their own).
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace xtg::nn {
+
+/// Labelled images of one size. Pixels stay uint8 in memory, a quarter of what floats take (CIFAR-10: 154 MB), and
+/// become numbers only in a batch. Channels come last: `images` is (N, H, W, C), row-major.
+struct Dataset {
+  std::vector<std::uint8_t> images;
+  std::vector<std::int64_t> labels;
+  std::size_t height = 32, width = 32, channels = 3;
+  std::vector<std::string> class_names;
+
+  std::size_t size() const { return labels.size(); }
+  std::size_t classes() const { return class_names.size(); }
+  /// Bytes of one image, H·W·C.
+  std::size_t image_size() const { return height * width * channels; }
+
+  /// The H·W·C bytes of image `i`. Throws ValueError if there is no such image.
+  const std::uint8_t* image(std::size_t i) const;
+
+  /// Keeps the first `n` images and gives back the memory of the others; does nothing if there are no more than `n`.
+  /// Throws ValueError for n = 0.
+  void limit(std::size_t n);
+};
+
+/// Mean and standard deviation of each channel, in units of full brightness (pixel / 255).
+struct Standardization {
+  std::array<double, 3> mean{}, stddev{};
+};
+
+/// The standardization that gives `dataset` mean 0 and variance 1 in every channel: mean and standard deviation (the
+/// biased one, divisor N·H·W) of pixel / 255. Measure it on the training images, and use it for the test images too.
+/// Only 256 values occur, so it counts them and is exact to the rounding of a double, however many images there are.
+/// Channels that the images do not have keep mean 0 and standard deviation 0.
+/// Throws ValueError for an empty dataset or more than three channels.
+Standardization measure(const Dataset& dataset);
+
+}  // namespace xtg::nn

@@ -1,0 +1,20 @@
+#include "nn/linear.hpp"
+
+#include "autograd/ops/elementwise.hpp"
+#include "autograd/ops/matmul.hpp"
+#include "nn/init.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg::nn {
+
+Linear::Linear(std::size_t in, std::size_t out, Generator& generator)
+    : weight_(add_parameter("weight", uniform_fan_in({out, in}, in, generator))),
+      bias_(add_parameter("bias", uniform_fan_in({out}, in, generator))) {}
+
+Variable Linear::forward(const Variable& x) {
+  require<ShapeError>(x.shape().size() == 2 && x.shape()[1] == weight_.shape()[1], "linear: expected x (N, {}), got {}",
+                      weight_.shape()[1], to_string(x.shape()));
+  return matmul(x, weight_, false, true) + bias_;
+}
+
+}  // namespace xtg::nn

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "nn/module.hpp"
+#include "tensor/random.hpp"
+
+namespace xtg::nn {
+
+/// y = x·Wᵀ + b: x (N, I) -> (N, O), weight (O, I), bias (O). Both start uniform in ±1/√I, PyTorch's default.
+class Linear : public Module {
+ public:
+  Linear(std::size_t in, std::size_t out, Generator& generator);
+  Variable forward(const Variable& x) override;
+
+ private:
+  Variable weight_, bias_;
+};
+
+}  // namespace xtg::nn

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+
+#include "nn/module.hpp"
+
+namespace xtg::nn {
+
+/// What the forward of a norm returns: y, and the statistics that its backward needs.
+struct NormForward {
+  Tensor y, mean, rstd;  // rstd = 1/√(variance + eps)
+};
+
+struct NormGradients {
+  Tensor dx, dgamma, dbeta;
+};
+
+/// The definition: x (…, C), gamma (C), beta (C) -> (…, C); statistics over all axes but the last.
+Variable batch_norm_composed(const Variable& x, const Variable& gamma, const Variable& beta, double eps);
+
+/// y = gamma·x_hat + beta with x_hat = (x − mean)·rstd; mean and rstd have shape (C).
+NormForward batch_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps);
+
+/// dx (…, C), dgamma (C), dbeta (C) for the upstream gradient dy (…, C).
+NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                                  const Tensor& gamma);
+
+/// Running statistics of a batch norm layer. momentum is the weight of the *new* statistic, as in PyTorch; texts that
+/// weight the old one call the same 0.1 "momentum 0.9". Normalizing uses the biased variance (1/M), the running buffer
+/// receives the unbiased one (1/(M − 1)).
+struct RunningStatistics {
+  Tensor &mean, &var;
+  double momentum;
+};
+
+/// Batch normalization in training mode (Ioffe & Szegedy 2015, arXiv:1502.03167): x (…, C) is normalized per channel
+/// over all other axes, then scaled and shifted by gamma and beta (C); undefined gamma and beta stand for 1 and 0.
+/// `running`, if given, is updated. Throws ShapeError, or ValueError if a channel has fewer than two values.
+Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
+                    std::optional<RunningStatistics> running = std::nullopt);
+
+/// Evaluation mode: y = gamma·(x − mean)/√(var + eps) + beta with given statistics, constants.
+Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& mean,
+                         const Tensor& var, double eps);
+
+struct NormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+};
+
+/// The layer. Parameters weight (gamma, 1 at first) and bias (beta, 0) of shape (C), unless affine is off; buffers
+/// running_mean (0), running_var (1) and num_batches_tracked. In training it normalizes with the batch's statistics and
+/// updates the running ones, in evaluation it uses those.
+class BatchNorm : public Module {
+ public:
+  explicit BatchNorm(std::size_t channels, const NormOptions& options = {}, double momentum = 0.1);
+  Variable forward(const Variable& x) override;
+
+ private:
+  NormOptions options_;
+  double momentum_;
+  Variable gamma_, beta_;
+  Tensor &running_mean_, &running_var_;
+  std::int64_t& num_batches_tracked_;
+};
+
+}  // namespace xtg::nn

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "nn/norm/batch_norm.hpp"
+
+namespace xtg::nn {
+
+/// The definition: x (N, …, C), gamma (C), beta (C) -> (N, …, C); statistics for each sample and each group of C/G
+/// neighbouring channels.
+Variable group_norm_composed(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups,
+                             double eps);
+
+/// mean and rstd have shape (N, G).
+NormForward group_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, std::size_t groups,
+                               double eps);
+
+NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                                  const Tensor& gamma);
+
+/// Group normalization (Wu & He 2018, arXiv:1803.08494): the channels of each sample are cut into `groups` runs of C/G,
+/// and each is normalized over its channels and all places (H, W, C/G); then gamma and beta (C) scale and shift each
+/// channel. Undefined gamma and beta stand for 1 and 0. With one group this is layer norm over (H, W, C), with C groups
+/// instance norm, but that one value per statistic gives beta here. Throws ShapeError, or ValueError if `groups` does
+/// not divide C.
+Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps);
+
+/// The layer, the same in training and evaluation: weight (gamma, 1 at first) and bias (beta, 0) of shape (C).
+class GroupNorm : public Module {
+ public:
+  GroupNorm(std::size_t groups, std::size_t channels, const NormOptions& options = {});
+  Variable forward(const Variable& x) override;
+
+ private:
+  std::size_t groups_;
+  NormOptions options_;
+  Variable gamma_, beta_;
+};
+
+}  // namespace xtg::nn

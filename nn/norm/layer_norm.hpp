@@ -1,0 +1,41 @@
+#pragma once
+
+#include "nn/norm/batch_norm.hpp"
+
+namespace xtg::nn {
+
+/// The definition: statistics over the last `axes` axes; gamma and beta have the shape of those axes, or of the last
+/// one alone.
+Variable layer_norm_composed(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t axes,
+                             double eps);
+
+/// mean and rstd have one value per sample, the shape of x without its last `axes` axes.
+NormForward layer_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, std::size_t axes, double eps);
+
+NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                                  const Tensor& gamma);
+
+/// Layer normalization (Ba, Kiros & Hinton 2016, arXiv:1607.06450): each sample is normalized over its last `axes`
+/// axes, then scaled and shifted by gamma and beta, which have the shape of those axes (PyTorch's normalized_shape) or
+/// of the last axis alone. Undefined ones stand for 1 and 0. One value per statistic gives beta.
+/// Throws ShapeError, or ValueError for axes = 0 or more axes than x has.
+Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t axes, double eps);
+
+/// The layer, the same in training and evaluation: weight (gamma, 1 at first) and bias (beta, 0).
+class LayerNorm : public Module {
+ public:
+  /// Over the last axes of x, which must have `normalized_shape`; gamma and beta have that shape.
+  explicit LayerNorm(const Shape& normalized_shape, const NormOptions& options = {});
+  /// Over the last `axes` axes of any size, with gamma and beta of shape (C): images (N, H, W, C) with axes = 3 are
+  /// normalized over (H, W, C). The same as group norm with one group.
+  LayerNorm(std::size_t channels, std::size_t axes, const NormOptions& options = {});
+  Variable forward(const Variable& x) override;
+
+ private:
+  std::size_t axes_;
+  Shape affine_shape_;
+  NormOptions options_;
+  Variable gamma_, beta_;
+};
+
+}  // namespace xtg::nn

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+
+namespace xtg {
+
+namespace memory {
+
+/// A block of at least `bytes` bytes, aligned to 64 (a cache line, and the widest vector register).
+/// Throws std::bad_alloc. Blocks of 64 KiB and more are kept when they are released, and handed out again: a training
+/// step asks for the same sizes as the step before, and memory fresh from the kernel costs a page fault every 4 KiB,
+/// which for large arrays takes longer than the arithmetic. Safe from several threads.
+void* allocate(std::size_t bytes);
+
+/// Returns a block got from allocate(bytes); the size must be the same.
+void release(void* block, std::size_t bytes) noexcept;
+
+/// Bytes that released blocks hold for reuse.
+std::size_t cached_bytes();
+
+/// Gives the blocks kept for reuse back to the system.
+void release_cache();
+
+}  // namespace memory
+
+/// The allocator of every array in this library. It is ours, and not xtensor's default, so that the type of a Tensor
+/// does not depend on compiler flags (with XTENSOR_USE_XSIMD it would, and objects built with other flags do not link).
+template <class T>
+struct Allocator {
+  using value_type = T;
+
+  Allocator() = default;
+  template <class U>
+  Allocator(const Allocator<U>&) {}
+
+  T* allocate(std::size_t n) { return static_cast<T*>(memory::allocate(n * sizeof(T))); }
+  void deallocate(T* block, std::size_t n) noexcept { memory::release(block, n * sizeof(T)); }
+
+  friend bool operator==(const Allocator&, const Allocator&) { return true; }
+  friend bool operator!=(const Allocator&, const Allocator&) { return false; }
+};
+
+}  // namespace xtg

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <initializer_list>
+#include <vector>
+
+#include "tensor/tensor.hpp"
+
+namespace xtg {
+
+/// An array whose elements are not set; every one must be written before it is read.
+Tensor empty(const Shape& shape);
+Tensor zeros(const Shape& shape);
+Tensor ones(const Shape& shape);
+Tensor full(const Shape& shape, Scalar value);
+Tensor zeros_like(const Tensor& x);
+Tensor ones_like(const Tensor& x);
+
+/// A scalar, shape ().
+Tensor scalar(Scalar value);
+
+/// `tensor({1, 2, 3, 4, 5, 6}, {2, 3})`: the values in row-major order. Throws ShapeError if they do not fill the
+/// shape.
+Tensor tensor(const std::vector<double>& values, const Shape& shape);
+
+/// `indices({3, 1, 2})`: a list of integers, shape (n).
+Indices indices(const std::vector<std::int64_t>& values);
+
+/// 0, 1, …, n−1.
+Tensor arange(std::size_t n);
+
+}  // namespace xtg

@@ -1,0 +1,126 @@
+#include "tensor/elementwise.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/kernels/broadcast.hpp"
+#include "tensor/shaping.hpp"
+
+namespace xtg {
+namespace {
+
+using kernels::kGrain;
+
+template <class F>
+Tensor map(const Tensor& x, const F& f) {
+  Tensor y(x.shape());
+  kernels::map(y.data(), x.data(), x.size(), f);
+  return y;
+}
+
+template <class F>
+Tensor zip(const char* name, const Tensor& a, const Tensor& b, const F& f) {
+  Tensor y(a.shape() == b.shape() ? a.shape() : broadcast_shapes(name, a.shape(), b.shape()));
+  kernels::zip(y.data(), y.shape(), a.data(), a.shape(), b.data(), b.shape(), f);
+  return y;
+}
+
+void require_same_shape(const char* name, const Tensor& a, const Tensor& b) {
+  require<ShapeError>(a.shape() == b.shape(), "{}: expected equal shapes, got {} and {}", name, to_string(a.shape()),
+                      to_string(b.shape()));
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  return zip("add", a, b, [](Scalar u, Scalar v) { return u + v; });
+}
+Tensor subtract(const Tensor& a, const Tensor& b) {
+  return zip("subtract", a, b, [](Scalar u, Scalar v) { return u - v; });
+}
+Tensor multiply(const Tensor& a, const Tensor& b) {
+  return zip("multiply", a, b, [](Scalar u, Scalar v) { return u * v; });
+}
+Tensor divide(const Tensor& a, const Tensor& b) {
+  return zip("divide", a, b, [](Scalar u, Scalar v) { return u / v; });
+}
+
+Tensor add(const Tensor& a, Scalar b) {
+  return map(a, [b](Scalar v) { return v + b; });
+}
+Tensor multiply(const Tensor& a, Scalar b) {
+  return map(a, [b](Scalar v) { return v * b; });
+}
+Tensor pow(const Tensor& x, Scalar p) {
+  return map(x, [p](Scalar v) { return std::pow(v, p); });
+}
+
+Tensor negative(const Tensor& x) {
+  return map(x, [](Scalar v) { return -v; });
+}
+Tensor exp(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::exp(v); });
+}
+Tensor log(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::log(v); });
+}
+Tensor sqrt(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::sqrt(v); });
+}
+Tensor rsqrt(const Tensor& x) {
+  return map(x, [](Scalar v) { return 1 / std::sqrt(v); });
+}
+Tensor square(const Tensor& x) {
+  return map(x, [](Scalar v) { return v * v; });
+}
+Tensor tanh(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::tanh(v); });
+}
+Tensor relu(const Tensor& x) {
+  return map(x, [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
+}
+
+Mask greater_than(const Tensor& x, Scalar value) {
+  Mask y{x.shape(), {}};
+  y.values.resize(x.size());
+  kernels::map(y.values.data(), x.data(), x.size(), [value](Scalar v) -> unsigned char { return v > value; });
+  return y;
+}
+
+Tensor where(const Mask& mask, const Tensor& a, const Tensor& b) {
+  const Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), mask.shape);
+  // Only three arguments broadcast here and nowhere else, so the two smaller ones are written out in full.
+  const Tensor whole_a = broadcast_to(a, shape), whole_b = broadcast_to(b, shape);
+  std::vector<unsigned char> holds(count(shape));
+  kernels::zip(holds.data(), shape, mask.values.data(), mask.shape, whole_a.data(), shape,
+               [](unsigned char m, Scalar) { return m; });
+  Tensor y(shape);
+  for (std::size_t i = 0; i < y.size(); ++i) y.data()[i] = holds[i] ? whole_a.data()[i] : whole_b.data()[i];
+  return y;
+}
+
+Tensor relu_backward(const Tensor& dy, const Tensor& y) {
+  require_same_shape("relu_backward", dy, y);
+  return zip("relu_backward", dy, y, [](Scalar d, Scalar v) { return v > 0 ? d : Scalar{0}; });
+}
+
+void add_in_place(Tensor& a, const Tensor& b) {
+  require_same_shape("add_in_place", a, b);
+  kernels::zip(a.data(), a.shape(), a.data(), a.shape(), b.data(), b.shape(), [](Scalar u, Scalar v) { return u + v; });
+}
+
+void add_in_place(Tensor& a, Scalar factor, const Tensor& b) {
+  require_same_shape("add_in_place", a, b);
+  kernels::zip(a.data(), a.shape(), a.data(), a.shape(), b.data(), b.shape(),
+               [factor](Scalar u, Scalar v) { return u + factor * v; });
+}
+
+void multiply_in_place(Tensor& a, Scalar factor) {
+  kernels::map(a.data(), a.data(), a.size(), [factor](Scalar v) { return v * factor; });
+}
+
+bool all_finite(const Tensor& x) {
+  return std::all_of(x.data(), x.data() + x.size(), [](Scalar v) { return std::isfinite(v); });
+}
+
+}  // namespace xtg

@@ -1,0 +1,45 @@
+#include "tensor/kernels/gemm.hpp"
+
+#include <algorithm>
+
+#ifdef XTGRAD_OPENBLAS
+#include <xtensor-blas/xblas.hpp>
+#include <xtensor/xadapt.hpp>
+#endif
+
+namespace xtg::kernels {
+
+void gemm_naive(std::size_t m, std::size_t n, std::size_t k, const Scalar* a, bool transpose_a, const Scalar* b,
+                bool transpose_b, Scalar* c, bool accumulate) {
+  if (!accumulate) std::fill(c, c + m * n, Scalar{0});
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t p = 0; p < k; ++p) {
+      const Scalar aip = transpose_a ? a[p * m + i] : a[i * k + p];
+      if (transpose_b)
+        for (std::size_t j = 0; j < n; ++j) c[i * n + j] += aip * b[j * k + p];
+      else
+        for (std::size_t j = 0; j < n; ++j) c[i * n + j] += aip * b[p * n + j];
+    }
+}
+
+void gemm(std::size_t m, std::size_t n, std::size_t k, const Scalar* a, bool transpose_a, const Scalar* b,
+          bool transpose_b, Scalar* c, bool accumulate) {
+  if (m == 0 || n == 0) return;
+#ifdef XTGRAD_OPENBLAS
+  if (k > 0) {
+    using xt::layout_type;
+    const auto rows_a = transpose_a ? k : m, columns_a = transpose_a ? m : k;
+    const auto rows_b = transpose_b ? n : k, columns_b = transpose_b ? k : n;
+    const auto A = xt::adapt<layout_type::row_major>(a, rows_a * columns_a, xt::no_ownership(),
+                                                     std::array<std::size_t, 2>{rows_a, columns_a});
+    const auto B = xt::adapt<layout_type::row_major>(b, rows_b * columns_b, xt::no_ownership(),
+                                                     std::array<std::size_t, 2>{rows_b, columns_b});
+    auto C = xt::adapt<layout_type::row_major>(c, m * n, xt::no_ownership(), std::array<std::size_t, 2>{m, n});
+    xt::blas::gemm(A, B, C, transpose_a, transpose_b, Scalar{1}, accumulate ? Scalar{1} : Scalar{0});
+    return;
+  }
+#endif
+  gemm_naive(m, n, k, a, transpose_a, b, transpose_b, c, accumulate);
+}
+
+}  // namespace xtg::kernels

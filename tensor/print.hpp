@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "tensor/tensor.hpp"
+
+namespace xtg {
+
+/// The numbers in nested braces and, after them, the shape: `{{1, 2}, {3, 4}} (2, 2)`. Long axes are shortened to their
+/// first and last three entries.
+/// precision: significant digits.
+std::string to_string(const Tensor& x, int precision = 6);
+
+}  // namespace xtg

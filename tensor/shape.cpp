@@ -1,0 +1,62 @@
+#include "tensor/shape.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace xtg {
+
+#ifdef XTGRAD_DOUBLE
+extern const int xtgrad64_is_built_for_double = 1;
+#else
+extern const int xtgrad_is_built_for_float = 1;
+#endif
+
+std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", ")); }
+
+std::size_t count(const Shape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
+Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b) {
+  const std::size_t ndim = std::max(a.size(), b.size());
+  Shape result(ndim);
+  for (std::size_t i = 0; i < ndim; ++i) {  // i counts from the last axis
+    const std::size_t na = i < a.size() ? a[a.size() - 1 - i] : 1;
+    const std::size_t nb = i < b.size() ? b[b.size() - 1 - i] : 1;
+    require<ShapeError>(na == nb || na == 1 || nb == 1, "{}: shapes {} and {} do not broadcast", operation,
+                        to_string(a), to_string(b));
+    result[ndim - 1 - i] = na == 1 ? nb : na;
+  }
+  return result;
+}
+
+std::size_t normalize_axis(const char* operation, int axis, std::size_t ndim) {
+  const auto n = static_cast<std::ptrdiff_t>(ndim);
+  require(axis >= -n && axis < n, "{}: axis {} is out of range for {} axes", operation, axis, ndim);
+  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
+}
+
+std::vector<std::size_t> normalize_axes(const char* operation, const Axes& axes, std::size_t ndim) {
+  std::vector<std::size_t> result;
+  for (const int axis : axes) result.push_back(normalize_axis(operation, axis, ndim));
+  if (axes.empty()) {
+    result.resize(ndim);
+    std::iota(result.begin(), result.end(), std::size_t{0});
+  }
+  std::sort(result.begin(), result.end());
+  require(std::adjacent_find(result.begin(), result.end()) == result.end(), "{}: an axis is named twice in ({})",
+          operation, fmt::join(axes, ", "));
+  return result;
+}
+
+Shape reduced_shape(const Shape& shape, const std::vector<std::size_t>& axes, bool keepdims) {
+  Shape result;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const bool reduced = std::binary_search(axes.begin(), axes.end(), i);
+    if (!reduced) result.push_back(shape[i]);
+    if (reduced && keepdims) result.push_back(1);
+  }
+  return result;
+}
+
+}  // namespace xtg

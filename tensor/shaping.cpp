@@ -1,0 +1,136 @@
+#include "tensor/shaping.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <xtensor/xmanipulation.hpp>
+
+#include "tensor/create.hpp"
+#include "tensor/kernels/broadcast.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg {
+namespace {
+
+std::size_t stop_of(const Range& range, std::size_t n) {
+  return range.stop == -1 ? n : static_cast<std::size_t>(range.stop);
+}
+
+void require_within(const char* name, const std::vector<Range>& ranges, const Shape& shape) {
+  require<ShapeError>(ranges.size() == shape.size(), "{}: expected one range for each axis of {}, got {}", name,
+                      to_string(shape), ranges.size());
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    require(ranges[i].start <= stop_of(ranges[i], shape[i]) && stop_of(ranges[i], shape[i]) <= shape[i] &&
+                ranges[i].stop >= -1 && ranges[i].step >= 1,
+            "{}: range {}:{}:{} does not lie within axis {} of {}", name, ranges[i].start, ranges[i].stop,
+            ranges[i].step, i, to_string(shape));
+}
+
+/// Calls visit(offset in the whole, offset in the part) for each element of the part that `ranges` select, in order.
+template <class Visit>
+void for_each_selected(const Shape& whole, const std::vector<Range>& ranges, const Shape& part, const Visit& visit) {
+  const std::size_t ndim = whole.size(), inner = ndim == 0 ? 1 : part.back();
+  const std::size_t inner_start = ndim == 0 ? 0 : ranges.back().start, inner_step = ndim == 0 ? 1 : ranges.back().step;
+  const std::size_t total = count(part);
+  for (std::size_t to = 0; to < total; to += inner) {
+    std::size_t from = inner_start, stride = ndim == 0 ? 1 : whole.back();
+    for (std::size_t k = ndim < 2 ? 0 : ndim - 1, rest = to / inner; k-- > 0; rest /= part[k]) {
+      from += (ranges[k].start + rest % part[k] * ranges[k].step) * stride;
+      stride *= whole[k];
+    }
+    for (std::size_t i = 0; i < inner; ++i) visit(from + i * inner_step, to + i);
+  }
+}
+
+Shape sliced_shape(const Shape& shape, const std::vector<Range>& ranges) {
+  Shape result;
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    result.push_back((stop_of(ranges[i], shape[i]) - ranges[i].start + ranges[i].step - 1) / ranges[i].step);
+  return result;
+}
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  require<ShapeError>(count(shape) == x.size(), "reshape: {} has {} elements, {} needs {}", to_string(x.shape()),
+                      x.size(), to_string(shape), count(shape));
+  Tensor y(shape);
+  std::copy(x.data(), x.data() + x.size(), y.data());
+  return y;
+}
+
+Tensor reshape(const Tensor& x, const std::vector<std::ptrdiff_t>& shape) {
+  return reshape(x, resolve_shape(x.shape(), shape));
+}
+
+Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape) {
+  const auto unknown = std::find(shape.begin(), shape.end(), -1);
+  std::size_t known = 1;
+  Shape result;
+  for (const std::ptrdiff_t n : shape) {
+    require(n >= -1, "reshape: a size is {} in ({})", n, fmt::join(shape, ", "));
+    if (n >= 0) known *= static_cast<std::size_t>(n);
+    result.push_back(n >= 0 ? static_cast<std::size_t>(n) : 0);
+  }
+  if (unknown != shape.end()) {
+    require(std::count(shape.begin(), shape.end(), -1) == 1, "reshape: more than one size is -1 in ({})",
+            fmt::join(shape, ", "));
+    require<ShapeError>(known > 0 && count(from) % known == 0, "reshape: {} does not fit ({})", to_string(from),
+                        fmt::join(shape, ", "));
+    result[static_cast<std::size_t>(unknown - shape.begin())] = count(from) / known;
+  }
+  return result;
+}
+
+Tensor transpose(const Tensor& x, const Axes& axes) {
+  std::vector<std::size_t> order(x.dimension());
+  std::iota(order.rbegin(), order.rend(), std::size_t{0});
+  if (!axes.empty()) {
+    require(axes.size() == x.dimension(), "transpose: expected {} axes for {}, got ({})", x.dimension(),
+            to_string(x.shape()), fmt::join(axes, ", "));
+    normalize_axes("transpose", axes, x.dimension());  // in range and each once
+    for (std::size_t i = 0; i < axes.size(); ++i) order[i] = normalize_axis("transpose", axes[i], x.dimension());
+  }
+  if (x.dimension() < 2) return x;
+  return Tensor(xt::transpose(x, order));
+}
+
+Tensor broadcast_to(const Tensor& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  require<ShapeError>(x.dimension() <= shape.size() && broadcast_shapes("broadcast_to", x.shape(), shape) == shape,
+                      "broadcast_to: {} does not broadcast to {}", to_string(x.shape()), to_string(shape));
+  Tensor y(shape);
+  const Scalar unused = 0;
+  kernels::zip(y.data(), shape, x.data(), x.shape(), &unused, {}, [](Scalar v, Scalar) { return v; });
+  return y;
+}
+
+Tensor slice(const Tensor& x, const std::vector<Range>& ranges) {
+  require_within("slice", ranges, x.shape());
+  Tensor y(sliced_shape(x.shape(), ranges));
+  for_each_selected(x.shape(), ranges, y.shape(), [&](std::size_t i, std::size_t j) { y.data()[j] = x.data()[i]; });
+  return y;
+}
+
+Tensor unslice(const Tensor& x, const std::vector<Range>& ranges, const Shape& shape) {
+  require_within("unslice", ranges, shape);
+  require<ShapeError>(sliced_shape(shape, ranges) == x.shape(), "unslice: the ranges read {} from {}, got {}",
+                      to_string(sliced_shape(shape, ranges)), to_string(shape), to_string(x.shape()));
+  Tensor y = zeros(shape);
+  for_each_selected(shape, ranges, x.shape(), [&](std::size_t i, std::size_t j) { y.data()[i] = x.data()[j]; });
+  return y;
+}
+
+Tensor pad(const Tensor& x, const std::vector<std::size_t>& before, const std::vector<std::size_t>& after) {
+  require(before.size() == x.dimension() && after.size() == x.dimension(),
+          "pad: expected {} entries before and after for {}, got {} and {}", x.dimension(), to_string(x.shape()),
+          before.size(), after.size());
+  Shape shape = x.shape();
+  std::vector<Range> ranges(shape.size());
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    ranges[i] = {before[i], static_cast<std::ptrdiff_t>(before[i] + shape[i]), 1};
+    shape[i] += before[i] + after[i];
+  }
+  return unslice(x, ranges, shape);
+}
+
+}  // namespace xtg

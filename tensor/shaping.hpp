@@ -1,0 +1,34 @@
+#pragma once
+
+#include "tensor/tensor.hpp"
+
+namespace xtg {
+
+/// The same numbers in another shape, row-major order kept. One size may be −1: it follows from the others.
+/// Throws ShapeError if the number of elements differs.
+Tensor reshape(const Tensor& x, const std::vector<std::ptrdiff_t>& shape);
+Tensor reshape(const Tensor& x, const Shape& shape);
+/// The shape that `shape` with its −1 stands for.
+Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape);
+
+/// Axes permuted: result axis i is x's axis axes[i]. {} reverses them.
+Tensor transpose(const Tensor& x, const Axes& axes = {});
+
+/// x repeated along the axes where `shape` is larger, by NumPy's rule. Throws ShapeError if it does not fit.
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
+
+/// Part of x: along each axis the elements start, start + step, … below stop. `stop` = −1 means to the end.
+struct Range {
+  std::size_t start = 0;
+  std::ptrdiff_t stop = -1;
+  std::size_t step = 1;
+};
+Tensor slice(const Tensor& x, const std::vector<Range>& ranges);
+
+/// Zeros of shape `shape` with x at the places that slice(·, ranges) reads: the transpose of slice.
+Tensor unslice(const Tensor& x, const std::vector<Range>& ranges, const Shape& shape);
+
+/// x with `before` and `after` zeros added at each axis.
+Tensor pad(const Tensor& x, const std::vector<std::size_t>& before, const std::vector<std::size_t>& after);
+
+}  // namespace xtg

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# The library as its users meet it: installed, found by pkg-config, and running the program of the README.
+# shellcheck disable=SC2317  # functions are called by way of `check`
+set -uo pipefail
+
+if [[ ${1:-} == --help ]]; then
+  echo 'usage: XTGRAD_BUILD=DIR tests/install/install_test.sh   (DIR: a finished build; normally run by tools/test)'
+  exit 0
+fi
+(($# == 0)) || { echo "install_test: unknown argument $1 (see --help)" >&2; exit 2; }
+: "${XTGRAD_BUILD:?set it to the build directory}"
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+cxx=${CXX:-g++}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+
+failures=0
+# check DESCRIPTION COMMAND...: one line on whether the command succeeds, and what it said if not.
+check() {
+  local description=$1
+  shift
+  if "$@" > said 2>&1; then
+    echo "ok - $description"
+  else
+    echo "not ok - $description"
+    sed 's/^/    /' said
+    failures=$((failures + 1))
+    return 1
+  fi
+}
+stop() { exit $((failures > 0)); }
+
+# block LANGUAGE FILE: the first block ```LANGUAGE of the README, for `text` the first one after the program.
+block() {
+  awk -v language="$1" '
+    inside && /^```/ { if (wanted) exit; inside = 0; next }
+    inside { if (wanted) print; next }
+    /^```/ { inside = 1; if (/^```cpp/) seen = 1; wanted = seen && $0 ~ "^```" language "[ \t]*$" }
+  ' "$root/README.md" > "$2"
+  [[ -s $2 ]]
+}
+
+install_here() { meson install -C "$XTGRAD_BUILD" --no-rebuild --quiet --destdir "$tmp/destdir"; }
+
+# Installed with DESTDIR, the .pc files still speak of the final prefix: point them at where the files are now.
+relocate() {
+  local pc
+  for pc in xtgrad xtgrad64; do
+    pc=$(find "$tmp/destdir" -name "$pc.pc" | grep .) || { echo "no .pc file installed"; return 1; }
+    pkgconfig=$(dirname "$pc")
+    sed -i "s|^prefix=\(.*\)|prefix=$tmp/destdir\1|" "$pc"
+  done
+  export PKG_CONFIG_PATH=$pkgconfig
+  LD_LIBRARY_PATH=$(pkg-config --variable=libdir xtgrad)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  export LD_LIBRARY_PATH
+}
+
+# compile OUTPUT FLAGS...: the README's program.
+compile() { "$cxx" -std=c++17 program.cpp -o "$@"; }
+
+# pkg PACKAGE [--cflags] [--libs]: its flags as an array.
+pkg() {
+  local package=$1
+  shift
+  read -ra flags < <(pkg-config "$@" "$package")
+}
+
+compile_for() { pkg "$1" --cflags --libs && compile "$1" "${flags[@]}"; }
+
+fails_naming() {
+  local text=$1
+  shift
+  if "$@" > errors 2>&1; then echo 'it linked'; return 1; fi
+  grep -q -- "$text" errors || { cat errors; return 1; }
+}
+
+check 'README.md has a program' block cpp program.cpp || stop
+check 'README.md shows what it prints' block text expected
+check 'the library installs' install_here || stop
+check 'pkg-config files are installed' relocate || stop
+
+if check 'the program builds against xtgrad (float)' compile_for xtgrad; then
+  check '... runs' bash -c './xtgrad > printed' && check '... and prints what the README shows' diff -u expected printed
+fi
+if check 'the program builds against xtgrad64 (double)' compile_for xtgrad64; then
+  check '... and runs' ./xtgrad64
+fi
+
+# Whoever mixes the two gets a link error with a name in it that tells what is wrong, not wrong numbers.
+pkg xtgrad --cflags --libs
+check 'code for double does not link with the float library, and the error says why' \
+  fails_naming xtgrad64_is_built_for_double compile wrong -DXTGRAD_DOUBLE "${flags[@]}"
+pkg xtgrad64 --cflags --libs
+check 'code for float does not link with the double library, and the error says why' \
+  fails_naming xtgrad_is_built_for_float compile wrong "${flags[@]}" -UXTGRAD_DOUBLE
+stop

@@ -1,0 +1,185 @@
+#include "nn/data/cifar.hpp"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "tensor/error.hpp"
+
+using namespace xtg;
+using namespace xtg::nn;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// An empty directory that is removed with everything in it.
+struct TemporaryDirectory {
+  TemporaryDirectory() {
+    std::string name = (fs::temp_directory_path() / "xtgrad_cifar_XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~TemporaryDirectory() { fs::remove_all(path); }
+  std::string operator/(const std::string& name) const { return (path / name).string(); }
+  fs::path path;
+};
+
+/// A byte that differs from its neighbours in row, column, plane and record.
+char pixel(std::size_t record, std::size_t plane, std::size_t y, std::size_t x) {
+  return static_cast<char>(record * 101 + plane * 67 + y * 7 + x);
+}
+
+/// Record r of n, labelled r mod 10 (in CIFAR-100: coarse r mod 20, fine r mod 100).
+void write_records(const std::string& path, std::size_t n, std::size_t label_bytes) {
+  std::ofstream out(path, std::ios::binary);
+  for (std::size_t r = 0; r < n; ++r) {
+    if (label_bytes == 2) out.put(static_cast<char>(r % 20));
+    out.put(static_cast<char>(r % (label_bytes == 2 ? 100 : 10)));
+    std::string planes;
+    for (std::size_t i = 0; i < 3072; ++i) planes.push_back(pixel(r, i / 1024, i / 32 % 32, i % 32));
+    out.write(planes.data(), 3072);
+  }
+}
+
+void write_byte(const std::string& path, std::size_t offset, char byte) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(offset));
+  file.put(byte);
+}
+
+void write_text(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+/// What the call throws, which must be a FormatError.
+template <class Call>
+std::string format_error(Call call) {
+  try {
+    call();
+  } catch (const FormatError& error) {
+    return error.what();
+  }
+  return "no FormatError";
+}
+
+const CifarRecord cifar10{"cifar10", 1, 0, 10};
+
+}  // namespace
+
+TEST_CASE("cifar: planes become channels, for every pixel") {
+  const TemporaryDirectory dir;
+  write_records(dir / "a.bin", 3, 1);
+  Dataset dataset;
+  CHECK(read_cifar_file(dir / "a.bin", cifar10, 3, dataset) == 3);
+  CHECK(read_cifar_file(dir / "a.bin", cifar10, 0, dataset) == 3);  // appends
+  CHECK(dataset.labels == std::vector<std::int64_t>{0, 1, 2, 0, 1, 2});
+  REQUIRE(dataset.images.size() == 6 * 3072);
+  std::size_t wrong = 0, i = 0;
+  for (std::size_t r = 0; r < 6; ++r) {
+    for (std::size_t y = 0; y < 32; ++y) {
+      for (std::size_t x = 0; x < 32; ++x) {
+        for (std::size_t c = 0; c < 3; ++c) {
+          wrong += dataset.images[i++] != static_cast<std::uint8_t>(pixel(r % 3, c, y, x));
+        }
+      }
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("cifar: the label bytes of CIFAR-100") {
+  const TemporaryDirectory dir;
+  write_records(dir / "a.bin", 120, 2);
+  Dataset coarse, fine;
+  read_cifar_file(dir / "a.bin", {"cifar100", 2, 0, 20}, 120, coarse);
+  read_cifar_file(dir / "a.bin", {"cifar100", 2, 1, 100}, 120, fine);
+  CHECK(coarse.labels[119] == 19);
+  CHECK(coarse.labels[25] == 5);
+  CHECK(fine.labels[99] == 99);
+  CHECK(fine.labels[119] == 19);
+  CHECK(fine.labels[25] == 25);
+  CHECK(fine.images == coarse.images);
+  CHECK(fine.image(1)[0] == 101);
+}
+
+TEST_CASE("cifar: damaged files are named with what is wrong") {
+  const TemporaryDirectory dir;
+  const std::string path = dir / "a.bin";
+  Dataset dataset;
+  const auto read = [&](std::size_t expected) {
+    return format_error([&] { read_cifar_file(path, cifar10, expected, dataset); });
+  };
+  CHECK(read(3) == "cifar10: there is no file " + path);
+  write_records(path, 3, 1);
+  CHECK(read(4) == "cifar10: " + path + " has 9219 bytes, expected 12292 (4 records of 3073)");
+  CHECK(read(2) == "cifar10: " + path + " has 9219 bytes, expected 6146 (2 records of 3073)");
+  write_byte(path, 9219, 0);  // one byte too many
+  CHECK(read(3) == "cifar10: " + path + " has 9220 bytes, expected 9219 (3 records of 3073)");
+  CHECK(read(0) == "cifar10: " + path + " has 9220 bytes, expected a whole number of records of 3073");
+  fs::resize_file(path, 0);
+  CHECK(read(0) == "cifar10: " + path + " has 0 bytes, expected a whole number of records of 3073");
+  write_records(path, 3, 1);
+  write_byte(path, 2 * 3073, 10);
+  CHECK(read(3) == "cifar10: " + path + ", record 2: label 10 is not in 0 to 9");
+  write_byte(path, 2 * 3073, static_cast<char>(200));
+  CHECK(read(3) == "cifar10: " + path + ", record 2: label 200 is not in 0 to 9");
+}
+
+TEST_CASE("cifar10: the official files, in the folder or beside it") {
+  const TemporaryDirectory dir;
+  const auto load = [&](const std::string& where, bool train) {
+    return format_error([&] { load_cifar10(where, train); });
+  };
+  CHECK(load(dir / "nowhere", true) == "cifar10: there is no directory " + (dir / "nowhere"));
+  CHECK(load(dir.path, true) == "cifar10: there is no file " + (dir / "data_batch_1.bin"));
+
+  const std::string folder = dir / "cifar-10-batches-bin";
+  fs::create_directory(folder);
+  write_records(folder + "/data_batch_1.bin", 10000, 1);
+  for (int i = 2; i <= 5; ++i)
+    fs::create_hard_link(folder + "/data_batch_1.bin", fmt::format("{}/data_batch_{}.bin", folder, i));
+  CHECK(load(dir.path, false) == "cifar10: there is no file " + folder + "/test_batch.bin");
+  const Dataset train = load_cifar10(dir.path, true);
+  CHECK(train.size() == 50000);
+  CHECK(train.image(10001)[0] == 101);
+  CHECK(train.class_names[0] == "airplane");
+  CHECK(train.class_names[9] == "truck");
+
+  write_text(folder + "/batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
+  fs::rename(folder + "/data_batch_3.bin", folder + "/test_batch.bin");
+  const Dataset test = load_cifar10(folder, false);
+  CHECK(test.size() == 10000);
+  CHECK(test.class_names == std::vector<std::string>{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"});
+
+  write_text(folder + "/batches.meta.txt", "a\nb\n");
+  CHECK(load(folder, false) == "cifar10: " + folder + "/batches.meta.txt has 2 class names, expected 10");
+  CHECK(load(folder, true) == "cifar10: there is no file " + folder + "/data_batch_3.bin");
+  fs::copy_file(folder + "/test_batch.bin", folder + "/data_batch_3.bin");
+  fs::resize_file(folder + "/data_batch_3.bin", 30729999);
+  CHECK(load(dir.path, true) ==
+        "cifar10: " + folder + "/data_batch_3.bin has 30729999 bytes, expected 30730000 (10000 records of 3073)");
+}
+
+TEST_CASE("cifar100: fine and coarse labels, with their names") {
+  const TemporaryDirectory dir;
+  write_records(dir / "test.bin", 10000, 2);
+  const Dataset fine = load_cifar100(dir.path, false, false), coarse = load_cifar100(dir.path, false, true);
+  CHECK(fine.size() == 10000);
+  CHECK(fine.labels[9999] == 99);
+  CHECK(coarse.labels[9999] == 19);
+  CHECK(std::set<std::string>(fine.class_names.begin(), fine.class_names.end()).size() == 100);
+  CHECK(fine.class_names[0] == "apple");
+  CHECK(fine.class_names[99] == "worm");
+  CHECK(std::set<std::string>(coarse.class_names.begin(), coarse.class_names.end()).size() == 20);
+  CHECK(coarse.class_names[19] == "vehicles_2");
+
+  const std::string train = dir / "train.bin";
+  write_records(train, 1, 2);
+  CHECK(format_error([&] { load_cifar100(dir.path, true, false); }) ==
+        "cifar100: " + train + " has 3074 bytes, expected 153700000 (50000 records of 3074)");
+  write_byte(dir / "test.bin", 7 * 3074, 20);
+  CHECK(format_error([&] { load_cifar100(dir.path, false, true); }) ==
+        "cifar100: " + (dir / "test.bin") + ", record 7: label 20 is not in 0 to 19");
+  CHECK(load_cifar100(dir.path, false, false).size() == 10000);  // that byte is not the fine label
+}
