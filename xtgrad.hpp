@@ -27,6 +27,8 @@
 #include "nn/norm/norm.hpp"
 #include "nn/optim/schedule.hpp"
 #include "nn/optim/sgd.hpp"
+#include "nn/train/checkpoint.hpp"
+#include "nn/train/trainer.hpp"
 #include "tensor/conv2d.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"

@@ -47,7 +47,7 @@ class Walk {
       Pending pending = std::move(frontier_.begin()->second);
       frontier_.erase(frontier_.begin());
       reached(*pending.node, pending.gradient);
-      if (pending.node->is_leaf()) continue;
+      if (pending.node->is_leaf() || pending.node->serial == oldest_) continue;  // nothing beyond is asked for
       step(pending.node, pending.gradient);
     }
   }

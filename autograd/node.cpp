@@ -34,8 +34,18 @@ Variable make_result(const char* name, std::shared_ptr<Storage> storage, std::in
   node->inputs.reserve(inputs.size());
   for (const Variable& input : inputs) node->inputs.push_back(input.node());
   node->backward = std::move(backward);
-  if (keep == Keep::Output) node->output = storage;
+  if (keep == Keep::Output) {
+    node->output_version = storage->version;
+    node->output = storage;
+  }
   return Variable(std::move(storage), std::move(node));
+}
+
+void require_unmodified(const std::shared_ptr<Storage>& storage, std::uint64_t version) {
+  require(!storage || storage->version == version,
+          "backward: a tensor saved for the backward was modified after the operation ran (version {}, saved at {}); "
+          "modify parameters after backward(), or work on a copy",
+          storage ? storage->version : 0, version);
 }
 
 bool is_recorded(std::initializer_list<Variable> inputs) {
@@ -64,23 +74,20 @@ bool Context::wants(std::size_t i) const {
   return input && input->requires_grad && input->serial >= oldest_;
 }
 const Shape& Context::input_shape(std::size_t i) const { return node_.inputs[i]->shape; }
-Variable Context::output() const { return Variable(node_.output, NodePtr(const_cast<Node*>(&node_))); }
+Variable Context::output() const {
+  require_unmodified(node_.output, node_.output_version);
+  return Variable(node_.output, NodePtr(const_cast<Node*>(&node_)));
+}
 
 Saved::Saved(const Variable& variable) : storage_(variable.storage()), node_(variable.node()) {
   if (storage_) version_ = storage_->version;
 }
-void Saved::require_unmodified() const {
-  require(!storage_ || storage_->version == version_,
-          "backward: a tensor saved for the backward was modified after the operation ran (version {}, saved at {}); "
-          "modify parameters after backward(), or work on a copy",
-          storage_ ? storage_->version : 0, version_);
-}
 Variable Saved::get() const {
-  require_unmodified();
+  require_unmodified(storage_, version_);
   return Variable(storage_, node_);
 }
 const Tensor& Saved::value() const {
-  require_unmodified();
+  require_unmodified(storage_, version_);
   require(storage_ != nullptr, "backward: value of an absent argument");
   return storage_->value;
 }
@@ -105,13 +112,13 @@ Variable record_analytic(const char* name, Tensor value, std::initializer_list<V
   saved.reserve(inputs.size());
   for (const Variable& input : inputs) saved.emplace_back(input);
 
-  const auto closure = [saved = std::move(saved), definition = std::move(definition), backward = std::move(backward)](
-                           const Variable& dy, const Context& context) {
+  const auto closure = [name, saved = std::move(saved), definition = std::move(definition),
+                        backward = std::move(backward)](const Variable& dy, const Context& context) {
     Variables gradients(saved.size());
     if (!recording()) {
       AnalyticGradients analytic = backward(dy.value(), Arguments(saved, context));
-      require(analytic.size() == saved.size(), "analytic backward: expected {} gradients, got {}", saved.size(),
-              analytic.size());
+      require(analytic.size() == saved.size(), "{}: its analytic backward returned {} gradients for {} inputs", name,
+              analytic.size(), saved.size());
       for (std::size_t i = 0; i < saved.size(); ++i)
         if (analytic[i] && context.wants(i)) gradients[i] = Variable(std::move(*analytic[i]));
       return gradients;

@@ -70,11 +70,12 @@ struct Node {
   const std::uint64_t serial;  // counts up: an operation's inputs have lower numbers than itself
   const Shape shape;           // of the result
   bool requires_grad;
-  bool released = false;            // walked by a backward that did not retain the graph
-  std::vector<NodePtr> inputs;      // null for an absent argument
-  Backward backward;                // empty for a leaf
-  std::shared_ptr<Storage> output;  // only if the backward asked for it
-  std::unique_ptr<Tensor> grad;     // leaves: what backward() has accumulated
+  bool released = false;             // walked by a backward that did not retain the graph
+  std::vector<NodePtr> inputs;       // null for an absent argument
+  Backward backward;                 // empty for a leaf
+  std::shared_ptr<Storage> output;   // only if the backward asked for it
+  std::uint64_t output_version = 0;  // of its numbers when they were recorded
+  std::unique_ptr<Tensor> grad;      // leaves: what backward() has accumulated
   std::atomic<std::uint32_t> references{0};
   Node* next_to_delete = nullptr;
 };
@@ -88,7 +89,6 @@ class Saved {
   const Tensor& value() const;
 
  private:
-  void require_unmodified() const;
   std::shared_ptr<Storage> storage_;
   NodePtr node_;
   std::uint64_t version_ = 0;

@@ -16,7 +16,8 @@ struct Conv2dGeometry {
   Shape output_shape() const { return {n, oh, ow, out}; }
 };
 
-/// Throws ShapeError unless x and w have the shapes above, ValueError for stride 0 or a kernel larger than the image.
+/// Throws ShapeError unless x and w have the shapes above and the kernel fits into the padded image, ValueError for
+/// stride 0.
 Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, std::size_t stride, std::size_t padding);
 
 /// y[n,i,j,o] = bias[o] + Σ_{a,b,c} x[n, i·stride + a − padding, j·stride + b − padding, c] · w[o,a,b,c], with x = 0

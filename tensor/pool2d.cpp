@@ -1,6 +1,7 @@
 #include "tensor/pool2d.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tensor/create.hpp"
 #include "tensor/shape.hpp"
@@ -30,7 +31,7 @@ std::pair<Tensor, Indices> max_pool2d(const Tensor& x, std::size_t kernel, std::
           for (std::size_t a = first(i); a < last(i, h); ++a)
             for (std::size_t b = first(j); b < last(j, w); ++b) {
               const std::size_t p = ((n * h + a) * w + b) * channels + c;
-              if (x.data()[p] > x.data()[best]) best = p;
+              if (x.data()[p] > x.data()[best] || (std::isnan(x.data()[p]) && !std::isnan(x.data()[best]))) best = p;
             }
           y.data()[out] = x.data()[best];
           positions.data()[out] = static_cast<std::int64_t>(best);

@@ -59,7 +59,11 @@ Tensor random_normal(const Shape& shape, Generator& generator, double stddev) {
 
 Tensor random_uniform(const Shape& shape, Generator& generator, double low, double high) {
   Tensor x(shape);
-  for (Scalar* p = x.data(); p != x.data() + x.size(); ++p) *p = static_cast<Scalar>(generator.uniform(low, high));
+  for (Scalar* p = x.data(); p != x.data() + x.size(); ++p) {
+    *p = static_cast<Scalar>(generator.uniform(low, high));
+    if (*p >= static_cast<Scalar>(high))
+      *p = std::nextafter(static_cast<Scalar>(high), static_cast<Scalar>(low));  // rounded up
+  }
   return x;
 }
 

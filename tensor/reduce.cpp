@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "tensor/create.hpp"
@@ -21,7 +22,10 @@ double run_sum(const Scalar* x, std::size_t n) {
   return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
-Scalar run_max(const Scalar* x, std::size_t n) { return *std::max_element(x, x + n); }
+/// The larger one; a NaN wins, from either side, so that it is not lost.
+Scalar larger(Scalar a, Scalar b) { return b > a || b != b ? b : a; }
+
+Scalar run_max(const Scalar* x, std::size_t n) { return std::accumulate(x + 1, x + n, *x, larger); }
 
 /// A walk over x for a reduction: size-1 axes dropped, adjacent axes of the same kind merged.
 struct ReductionPlan {
@@ -100,9 +104,9 @@ Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
   for_each_run(x, normalized, [&](std::size_t offset, const Scalar* run, std::size_t n, bool reduced) {
     Scalar* out = y.data() + offset;
     if (reduced)
-      *out = std::max(*out, run_max(run, n));
+      *out = larger(*out, run_max(run, n));
     else
-      for (std::size_t i = 0; i < n; ++i) out[i] = std::max(out[i], run[i]);
+      for (std::size_t i = 0; i < n; ++i) out[i] = larger(out[i], run[i]);
   });
   return y;
 }

@@ -350,7 +350,7 @@ void convert(const char* from, Element* to, std::size_t n, Convert element) {
 }
 
 Tensor read_tensor(const Entry& entry, const char* from) {
-  Tensor result = Tensor::from_shape(entry.shape);
+  Tensor result = Tensor(entry.shape);
   Scalar* to = result.data();
   const auto as_is = [](auto value) { return value; };
   if (entry.type == "F16") convert<std::uint16_t>(from, to, entry.elements, from_half);
@@ -407,7 +407,7 @@ SafeTensors load_safetensors(const std::string& path) {
   for (const Entry& entry : entries) {
     const char* const from = data + entry.begin;
     if (entry.type == "I64") {
-      Indices& integers = result.integers[entry.name] = Indices::from_shape(entry.shape);
+      Indices& integers = result.integers[entry.name] = Indices(entry.shape);
       convert<std::int64_t>(from, integers.data(), entry.elements, [](std::int64_t value) { return value; });
     } else {
       result.tensors[entry.name] = read_tensor(entry, from);

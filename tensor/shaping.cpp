@@ -62,6 +62,10 @@ Tensor reshape(const Tensor& x, const std::vector<std::ptrdiff_t>& shape) {
   return reshape(x, resolve_shape(x.shape(), shape));
 }
 
+Tensor reshape(const Tensor& x, std::initializer_list<std::ptrdiff_t> shape) {
+  return reshape(x, std::vector<std::ptrdiff_t>(shape));
+}
+
 Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape) {
   const auto unknown = std::find(shape.begin(), shape.end(), -1);
   std::size_t known = 1;
@@ -91,7 +95,11 @@ Tensor transpose(const Tensor& x, const Axes& axes) {
     for (std::size_t i = 0; i < axes.size(); ++i) order[i] = normalize_axis("transpose", axes[i], x.dimension());
   }
   if (x.dimension() < 2) return x;
-  return Tensor(xt::transpose(x, order));
+  Shape shape;
+  for (const std::size_t axis : order) shape.push_back(x.shape()[axis]);
+  Tensor y(shape);
+  y.xtensor() = xt::transpose(x.xtensor(), order);
+  return y;
 }
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {

@@ -8,6 +8,7 @@ namespace xtg {
 /// Throws ShapeError if the number of elements differs.
 Tensor reshape(const Tensor& x, const std::vector<std::ptrdiff_t>& shape);
 Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor reshape(const Tensor& x, std::initializer_list<std::ptrdiff_t> shape);
 /// The shape that `shape` with its −1 stands for.
 Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape);
 

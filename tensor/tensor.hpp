@@ -26,19 +26,64 @@ using Scalar = double;
 using Scalar = float;
 #endif
 
-/// A dense array of Scalar, contiguous and row-major, of any number of axes. Copying copies the numbers.
-/// Do arithmetic with the functions of this library: an xtensor expression is lazy, and one that is kept with `auto`
-/// or nested in a reduction can silently read memory that is gone.
-using Tensor = xt::xarray<Scalar, xt::layout_type::row_major, Allocator<Scalar>>;
-
-/// Integer arrays: class labels, positions. Never stored as floating point.
-using Indices = xt::xarray<std::int64_t, xt::layout_type::row_major, Allocator<std::int64_t>>;
-
 /// Sizes along the axes, outermost first; {} is the shape of a scalar.
-using Shape = Tensor::shape_type;
+using Shape = xt::xarray<Scalar>::shape_type;
 
-/// The result of a comparison: 1 where it holds, else 0. A type of our own, since xtensor's free functions `where`,
-/// `greater` and so on would otherwise be found for it, and they are lazy.
+/// A dense array, contiguous and row-major, of any number of axes. Copying copies the numbers. It holds an xtensor
+/// array and is deliberately not one: an xtensor expression is lazy, can read memory that is gone when it is kept with
+/// `auto`, and sums floats one after the other; and for an argument of its own types the compiler finds xt::sum,
+/// xt::exp or xt::where before the functions of this library, without a word.
+template <class T>
+class Array {
+ public:
+  using value_type = T;
+  using Xtensor = xt::xarray<T, xt::layout_type::row_major, Allocator<T>>;
+
+  /// A scalar, 0.
+  Array() : Array(Shape{}, T{0}) {}
+  /// The elements are not set.
+  explicit Array(const Shape& shape) : array_(shape) {}
+  Array(const Shape& shape, T value) : array_(shape, value) {}
+
+  const Shape& shape() const { return array_.shape(); }
+  std::size_t dimension() const { return array_.dimension(); }
+  std::size_t size() const { return array_.size(); }
+  T* data() { return array_.data(); }
+  const T* data() const { return array_.data(); }
+  T* begin() { return data(); }
+  T* end() { return data() + size(); }
+  const T* begin() const { return data(); }
+  const T* end() const { return data() + size(); }
+
+  /// The element at these positions along the axes; not checked.
+  template <class... Positions>
+  T& operator()(Positions... positions) {
+    return array_(static_cast<std::size_t>(positions)...);
+  }
+  template <class... Positions>
+  const T& operator()(Positions... positions) const {
+    return array_(static_cast<std::size_t>(positions)...);
+  }
+
+  /// Shape and every element are equal.
+  friend bool operator==(const Array& a, const Array& b) { return a.array_ == b.array_; }
+  friend bool operator!=(const Array& a, const Array& b) { return !(a == b); }
+
+  /// For code that wants xtensor's own functions.
+  Xtensor& xtensor() { return array_; }
+  const Xtensor& xtensor() const { return array_; }
+
+ private:
+  Xtensor array_;
+};
+
+/// What the library computes with.
+using Tensor = Array<Scalar>;
+
+/// Integers: class labels, positions. Never stored as floating point.
+using Indices = Array<std::int64_t>;
+
+/// The result of a comparison: 1 where it holds, else 0.
 struct Mask {
   Shape shape;
   std::vector<unsigned char, Allocator<unsigned char>> values;

@@ -5,6 +5,7 @@
 #include "autograd/ops/matmul.hpp"
 #include "autograd/ops/shaping.hpp"
 #include "tensor/reduce.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg {
 
@@ -24,7 +25,11 @@ Variable conv2d_composed(const Variable& x, const Variable& weight, const Variab
   const Variable patches = unfold(x, g);                                       // (N·OH·OW, KH·KW·I)
   const Variable filters = reshape(weight, Shape{g.out, g.kh * g.kw * g.in});  // (O, KH·KW·I)
   Variable y = matmul(patches, filters, false, true);                          // (N·OH·OW, O)
-  if (bias.defined()) y = y + bias;
+  if (bias.defined()) {
+    require<ShapeError>(bias.shape() == Shape{g.out}, "conv2d: expected bias of shape ({}), got {}", g.out,
+                        to_string(bias.shape()));
+    y = y + bias;
+  }
   return reshape(y, g.output_shape());
 }
 

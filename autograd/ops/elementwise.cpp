@@ -23,7 +23,8 @@ Variable subtract(const Variable& a, const Variable& b) {
 
 Variable multiply(const Variable& a, const Variable& b) {
   return record("multiply", multiply(a.value(), b.value()), {a, b},
-                [a = Saved(a), b = Saved(b)](const Variable& dy, const Context& c) {
+                [a = Saved(b.requires_grad() ? a : Variable()), b = Saved(a.requires_grad() ? b : Variable())](
+                    const Variable& dy, const Context& c) {
                   return Variables{c.wants(0) ? sum_to(dy * b.get(), c.input_shape(0)) : Variable(),
                                    c.wants(1) ? sum_to(dy * a.get(), c.input_shape(1)) : Variable()};
                 });

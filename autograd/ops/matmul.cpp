@@ -6,7 +6,8 @@ namespace xtg {
 
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {
   return record("matmul", matmul(a.value(), b.value(), transpose_a, transpose_b), {a, b},
-                [a = Saved(a), b = Saved(b), transpose_a, transpose_b](const Variable& dy, const Context& c) {
+                [a = Saved(b.requires_grad() ? a : Variable()), b = Saved(a.requires_grad() ? b : Variable()),
+                 transpose_a, transpose_b](const Variable& dy, const Context& c) {
                   // y = A·B with A = a or aᵀ, B = b or bᵀ: dA = dy·Bᵀ, dB = Aᵀ·dy, and each is transposed back.
                   Variables gradients(2);
                   if (c.wants(0))

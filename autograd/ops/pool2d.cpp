@@ -38,7 +38,12 @@ Variable max_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, s
 
 Variable avg_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {
   require<ShapeError>(x.shape().size() == 4, "avg_pool2d: expected x (N, H, W, C), got {}", to_string(x.shape()));
-  const std::size_t channels = x.shape()[3];
+  const Shape& s = x.shape();
+  require(kernel >= 1 && stride >= 1, "avg_pool2d: expected kernel and stride of at least 1, got {} and {}", kernel,
+          stride);
+  require<ShapeError>(s[1] + 2 * padding >= kernel && s[2] + 2 * padding >= kernel,
+                      "avg_pool2d: a window of {} does not fit into {} with padding {}", kernel, to_string(s), padding);
+  const std::size_t channels = s[3];
   const Conv2dGeometry g = conv2d_geometry(x.shape(), {channels, kernel, kernel, channels}, stride, padding);
   const Variable windows = reshape(unfold(x, g), Shape{g.n * g.oh * g.ow, kernel * kernel, channels});
   return reshape(mean(windows, {1}), g.output_shape());

@@ -14,6 +14,10 @@ Variable reshape(const Variable& x, const std::vector<std::ptrdiff_t>& shape) {
   return reshape(x, resolve_shape(x.shape(), shape));
 }
 
+Variable reshape(const Variable& x, std::initializer_list<std::ptrdiff_t> shape) {
+  return reshape(x, std::vector<std::ptrdiff_t>(shape));
+}
+
 Variable transpose(const Variable& x, const Axes& axes) {
   return record("transpose", transpose(x.value(), axes), {x}, [axes](const Variable& dy, const Context&) {
     Axes inverse(axes.size());

@@ -10,6 +10,7 @@ namespace xtg {
 /// One size may be −1.
 Variable reshape(const Variable& x, const std::vector<std::ptrdiff_t>& shape);
 Variable reshape(const Variable& x, const Shape& shape);
+Variable reshape(const Variable& x, std::initializer_list<std::ptrdiff_t> shape);
 /// Result axis i is x's axis axes[i]; {} reverses the axes.
 Variable transpose(const Variable& x, const Axes& axes = {});
 /// One range for each axis.

@@ -111,7 +111,7 @@ void Loader::stop() {
 Batch Loader::make_batch(std::size_t number) const {
   const std::size_t first = number * options_.batch_size;
   const std::size_t count = std::min(options_.batch_size, order_.size() - first);
-  Batch batch{empty({count, dataset_.height, dataset_.width, dataset_.channels}), Indices::from_shape({count})};
+  Batch batch{empty({count, dataset_.height, dataset_.width, dataset_.channels}), Indices({count})};
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t sample = order_[first + i];
     copy_image(sample, batch.images.data() + i * dataset_.image_size());

@@ -30,7 +30,7 @@ inline std::pair<Variable, Variable> norm_arguments(const char* name, const Vari
 
 /// One value is its own mean: x_hat would be 0, and the layer would return beta whatever its input.
 inline void require_two_values(const char* name, std::size_t values, const Shape& shape) {
-  require(values >= 2, "{}: expected more than one value per statistic in training, x is {}", name, to_string(shape));
+  require(values >= 2, "{}: expected more than one value per statistic, x is {}", name, to_string(shape));
 }
 
 /// total[c] = Σ_n sums[n·C + c], in order.

@@ -66,9 +66,9 @@ NormForward batch_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
 //
 //   dx_i = r · ( dx̂_i − <dx̂> − x̂_i·<dx̂·x̂> ).
 //
-// The layer takes from the gradient its part along the vector of ones and along x̂: the two directions in which a change
-// of x does not change y. gamma is one number per channel, so it could be pulled out of the means; in the other three
-// norms it varies within the set, and could not.
+// The layer takes from the gradient its part along the vector of ones and (but for eps) along x̂: the two directions in
+// which a change of x does not change y. gamma is one number per channel, so it could be pulled out of the means; in
+// layer and group norm it varies within the set, and could not.
 
 NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                   const Tensor& gamma) {

@@ -116,7 +116,8 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
   require(axes >= 1 && axes <= shape.size(), "layer_norm: expected 1 to {} axes to normalize over for x {}, got {}",
           shape.size(), to_string(shape), axes);
   const Shape normalized(shape.end() - static_cast<std::ptrdiff_t>(axes), shape.end());
-  const bool by_channel = gamma.defined() && gamma.shape().size() == 1;
+  const Variable& given = gamma.defined() ? gamma : beta;
+  const bool by_channel = given.defined() && given.shape().size() == 1;
   const auto [g, b] = norm_arguments("layer_norm", x, gamma, beta, by_channel ? Shape{shape.back()} : normalized);
   if (DerivedGradients::current()) return layer_norm_composed(x, g, b, axes, eps);
   NormForward f = layer_norm_forward(x.value(), g.value(), b.value(), axes, eps);

@@ -10,7 +10,9 @@ namespace xtg::kernels {
 /// and must not throw.
 template <class Body>
 void parallel_for(std::size_t n, const Body& body) {
+#ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (n > 1)
+#endif
   for (std::size_t i = 0; i < n; ++i) body(i);
 }
 

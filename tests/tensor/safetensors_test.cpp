@@ -228,7 +228,7 @@ TEST_CASE("safetensors: F16, BF16, F32, F64 and I64 are read") {
     check(found.tensors.at("d"), {0.1});
     CHECK(found.tensors.at("d").dimension() == 0);
     CHECK(found.tensors.at("none").size() == 0);
-    CHECK(found.integers.at("i").shape() == Indices::shape_type{1, 1});
+    CHECK(found.integers.at("i").shape() == Shape{1, 1});
     CHECK(found.integers.at("i").data()[0] == -7);
     CHECK(found.metadata == std::map<std::string, std::string>{{"format", "pt"}});
   }

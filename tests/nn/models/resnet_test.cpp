@@ -2,8 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "autograd/grad_mode.hpp"
 #include "autograd/ops/loss.hpp"
+#include "nn/data/loader.hpp"
+#include "nn/data/shapes.hpp"
+#include "nn/optim/schedule.hpp"
+#include "nn/optim/sgd.hpp"
 #include "tests/reference/reference.hpp"
 
 using namespace xtg;
@@ -108,4 +114,40 @@ TEST_CASE("resnet: names and depths that do not exist are refused") {
   options.norm = NormKind::Group;
   options.groups = 5;
   CHECK_THROWS_WITH_AS(CifarResNet(options, g), "group_norm: 16 channels are not divisible into 5 groups", ValueError);
+}
+
+TEST_CASE("resnet: 20 steps of training by derived gradients give the losses of 20 steps by analytic ones") {
+  const Dataset shapes = make_shapes(64, 1, true);
+  for (const NormKind norm : {NormKind::Batch, NormKind::Layer, NormKind::Instance, NormKind::Group, NormKind::None}) {
+    CAPTURE(to_string(norm));
+    std::vector<double> losses[2];
+    for (const bool derived : {false, true}) {
+      const DerivedGradients mode(derived);
+      Generator g(7);
+      ResNetOptions options;
+      options.depth = norm == NormKind::Batch ? 20 : 8;
+      options.norm = norm;
+      options.width = options.groups = 4;
+      CifarResNet net(options, g);
+      Sgd sgd(net.parameters(), {0.9, 5e-4, true});
+      LoaderOptions batches;
+      batches.batch_size = 8;
+      batches.shuffle = batches.augment = true;
+      Loader loader(shapes, measure(shapes), batches);
+      Batch batch;
+      for (std::size_t step = 0; step < 20; ++step) {
+        if (step % loader.batches() == 0) loader.start(step / loader.batches());
+        REQUIRE(loader.next(batch));
+        const Variable loss = cross_entropy(net(Variable(batch.images)), batch.labels);
+        sgd.zero_grad();
+        loss.backward();
+        sgd.step(learning_rate(ScheduleKind::OneCycle, 0.02, step, 20));
+        losses[derived].push_back(static_cast<double>(loss.item()));
+      }
+      Generator again(7);
+      CHECK(relative_error(net.parameters()[0].value(), CifarResNet(options, again).parameters()[0].value()) > 1e-2);
+    }
+    for (std::size_t step = 0; step < 20; ++step)
+      CHECK(std::abs(losses[0][step] - losses[1][step]) < 1e-6 * losses[0][step]);
+  }
 }

@@ -9,6 +9,7 @@
 #include "nn/norm/layer_norm.hpp"
 #include "tensor/create.hpp"
 #include "tensor/random.hpp"
+#include "tensor/shaping.hpp"
 #include "tests/reference/reference.hpp"
 
 using namespace xtg;
@@ -86,8 +87,8 @@ TEST_CASE("norm: an offset of 1e4 does no harm, layer norm at (131072, C)") {
 TEST_CASE("norm: an offset of 1e4 does no harm, instance and group norm at (1, 131072, C)") {
   Data d;
   const Shape shape = {1, Data::kRows, Data::kChannels};
-  d.x.reshape(shape);
-  d.dy.reshape(shape);
+  d.x = reshape(d.x, shape);
+  d.dy = reshape(d.dy, shape);
   const NormForward f = instance_norm_forward(d.x, d.gamma, d.beta, 1e-5);
   check(
       d, 8, [](std::size_t i) { return i % 8; }, f.y, instance_norm_backward(d.dy, d.x, f.mean, f.rstd, d.gamma).dx);

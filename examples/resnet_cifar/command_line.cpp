@@ -1,0 +1,106 @@
+#include "examples/resnet_cifar/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+#include "tensor/error.hpp"
+
+namespace {
+
+const char* const introduction = R"(usage: resnet_cifar [options]
+
+Trains a residual network (He et al. 2015) to tell 32x32 images apart, with a normalization layer of your choice.
+Without options: a small network on drawn shapes, a minute or two. What it learns is left in a directory:
+  metrics.csv              loss and accuracy, a row an epoch
+  curves.svg               the same as a picture
+  config.toml              all settings; --config repeats the run
+  checkpoint.safetensors   weights, and what --resume needs
+Ctrl-C stops after the step at hand and saves.
+)";
+
+const char* const examples = R"(
+Examples
+  resnet_cifar --norm group                          another normalization layer
+  resnet_cifar --dataset cifar10 --out runs/cifar    photographs, about 85 % after 14 epochs
+  resnet_cifar --out runs/cifar --resume             goes on where it was stopped
+  resnet_cifar --out runs/cifar --eval               test loss and accuracy of what was learned
+  resnet_cifar --config runs/cifar/config.toml --seed 1 --out runs/cifar-1
+)";
+
+/// One option and its explanation, words wrapped to 100 columns.
+void print_option(const std::string& option, const std::string& explanation) {
+  const std::size_t indent = 29, width = 100;
+  std::string line = fmt::format("  {:<{}}", option, indent - 2);
+  bool first = true;
+  std::istringstream words(explanation);
+  for (std::string word; words >> word; first = false) {
+    if (!first && line.size() + 1 + word.size() > width) {
+      fmt::print("{}\n", line);
+      line = std::string(indent, ' ');
+    } else if (!first) {
+      line += ' ';
+    }
+    line += word;
+  }
+  fmt::print("{}\n", line);
+}
+
+void print_help() {
+  fmt::print("{}", introduction);
+  std::string group;
+  for (const Field& field : fields()) {
+    if (group != field.group) fmt::print("\n{}\n", group = field.group);
+    const bool negated = std::string(field.name) == "nesterov";
+    print_option(fmt::format("--{}{}{}", field.name,
+                             negated              ? ", --no-nesterov"
+                             : *field.placeholder ? " "
+                                                  : "",
+                             field.placeholder),
+                 field.help);
+  }
+  print_option("--out DIR", "where the run is left, default runs/ and the name of the dataset");
+  print_option("--resume", "go on with the run in --out; its settings need not be repeated, and may not be changed");
+  print_option("--eval", "only evaluate the checkpoint in --out on the test images; writes nothing");
+  print_option("--config FILE", "take settings from a config.toml; options given as well come first");
+  print_option("-h, --help", "this text");
+  fmt::print("{}", examples);
+}
+
+/// Lets `app` put what is given for `field` into `given`, the last if it is given twice; T is the type of the field.
+template <class T>
+void add_option(CLI::App& app, const Field& field, Values& given) {
+  const std::string option = std::string("--") + field.name;
+  if constexpr (std::is_same_v<T, bool>) {
+    const std::string no = std::string(field.name) == "nesterov" ? ",!--no-nesterov" : "";
+    app.add_flag_function(option + no, [&](std::int64_t count) { given[field.name] = count > 0; })->take_last();
+  } else {
+    app.add_option_function<T>(option, [&](const T& value) { given[field.name] = value; })->take_last();
+  }
+}
+
+}  // namespace
+
+std::optional<CommandLine> parse_command_line(int argc, char** argv) {
+  CommandLine result;
+  CLI::App app;
+  app.set_help_flag("-h,--help");
+  for (const Field& field : fields()) {
+    std::visit([&](auto member) { add_option<std::decay_t<decltype(Settings().*member)>>(app, field, result.given); },
+               field.member);
+  }
+  app.add_option("--out", result.out)->take_last();
+  app.add_option("--config", result.config)->take_last();
+  app.add_flag("--resume", result.resume);
+  app.add_flag("--eval", result.eval);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    print_help();
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
+  }
+  xtg::require(!result.resume || !result.eval, "--resume goes on training and --eval does not: give one of them");
+  xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
+  return result;
+}

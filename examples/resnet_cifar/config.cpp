@@ -1,0 +1,69 @@
+// Settings as TOML (https://toml.io), and back.
+#include <toml++/toml.h>
+
+#include <algorithm>
+
+#include "examples/resnet_cifar/settings.hpp"
+#include "tensor/error.hpp"
+
+namespace {
+
+std::string toml_value(bool value) { return value ? "true" : "false"; }
+
+std::string toml_value(std::int64_t value) { return fmt::format("{}", value); }
+
+/// The shortest decimal that reads back as the same number.
+std::string toml_value(double value) { return fmt::format("{}", value); }
+
+std::string toml_value(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+Value to_value(const toml::node& node, const std::string& source, const std::string& name) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* whole = node.as_integer()) return whole->get();
+  if (const auto* number = node.as_floating_point()) return number->get();
+  if (const auto* flag = node.as_boolean()) return flag->get();
+  throw xtg::FormatError(fmt::format("{}: {} is neither a text nor a number nor true or false", source, name));
+}
+
+}  // namespace
+
+std::string to_config(const Settings& settings) {
+  std::string text =
+      "# All settings of a run of resnet_cifar; --config FILE repeats it. resnet_cifar --help explains them.\n";
+  std::string group;
+  for (const Field& field : fields()) {
+    if (group != field.group) text += fmt::format("\n# {}\n", group = field.group);
+    std::visit([&](auto member) { text += fmt::format("{} = {}\n", field.name, toml_value(settings.*member)); },
+               field.member);
+  }
+  return text;
+}
+
+Values parse_config(const std::string& text, const std::string& source) {
+  toml::table table;
+  try {
+    table = toml::parse(text, source);
+  } catch (const toml::parse_error& error) {
+    throw xtg::FormatError(fmt::format("{}:{}: {}", source, error.source().begin.line, error.description()));
+  }
+  Values values;
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    const bool known =
+        std::any_of(fields().begin(), fields().end(), [&](const Field& field) { return field.name == name; });
+    xtg::require<xtg::FormatError>(known, "{}: there is no setting '{}'", source, name);
+    values[name] = to_value(node, source, name);
+  }
+  return values;
+}

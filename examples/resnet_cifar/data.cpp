@@ -1,0 +1,62 @@
+#include "examples/resnet_cifar/data.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "nn/data/cifar.hpp"
+#include "nn/data/shapes.hpp"
+#include "tensor/error.hpp"
+
+namespace {
+
+using xtg::nn::Dataset;
+
+Dataset load(const Settings& settings, bool train) {
+  const auto limit = static_cast<std::size_t>(train ? settings.limit_train : settings.limit_test);
+  if (settings.dataset == "shapes") {
+    const std::size_t all = train ? 10'000 : 2'000;
+    return xtg::nn::make_shapes(limit == 0 ? all : std::min(limit, all), static_cast<std::uint64_t>(settings.seed),
+                                train);
+  }
+  std::error_code error;
+  xtg::require<xtg::FormatError>(std::filesystem::is_directory(settings.data, error),
+                                 "there is no directory {}: tools/get-cifar {} {} would fetch the images into it",
+                                 settings.data, settings.dataset.substr(5), settings.data);
+  Dataset dataset = settings.dataset == "cifar10"
+                        ? xtg::nn::load_cifar10(settings.data, train)
+                        : xtg::nn::load_cifar100(settings.data, train, settings.labels == "coarse");
+  if (limit > 0) dataset.limit(limit);
+  return dataset;
+}
+
+}  // namespace
+
+Data load_data(const Settings& settings) {
+  Data data{load(settings, true), load(settings, false), {}};
+  // The constants that everybody uses for CIFAR are kept even where --limit-train leaves only a part of it.
+  if (settings.dataset == "cifar10") {
+    data.standardization = {{0.4914, 0.4822, 0.4465}, {0.247, 0.2435, 0.2616}};
+  } else if (settings.dataset == "cifar100") {
+    data.standardization = {{0.5071, 0.4865, 0.4409}, {0.2673, 0.2564, 0.2762}};
+  } else {
+    data.standardization = xtg::nn::measure(data.train);
+  }
+  return data;
+}
+
+std::string fingerprint(const Dataset& dataset) {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, eight bytes at a time
+  const auto add = [&hash](const void* bytes, std::size_t n) {
+    const char* next = static_cast<const char*>(bytes);
+    for (; n > 0; n -= std::min<std::size_t>(n, 8), next += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, next, std::min<std::size_t>(n, 8));
+      hash = (hash ^ word) * 0x100000001b3;
+    }
+  };
+  add(dataset.labels.data(), dataset.labels.size() * sizeof(dataset.labels[0]));
+  add(dataset.images.data(), dataset.images.size());
+  return fmt::format("{:016x}", hash);
+}

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "examples/resnet_cifar/settings.hpp"
+#include "nn/data/dataset.hpp"
+
+struct Data {
+  xtg::nn::Dataset train, test;
+  xtg::nn::Standardization standardization;
+};
+
+/// The images that the settings ask for. Throws xtg::FormatError if a file is missing or not what it should be.
+Data load_data(const Settings& settings);
+
+/// A number that changes with any image or label, in hexadecimal: tells whether a run is resumed on the same data.
+std::string fingerprint(const xtg::nn::Dataset& dataset);

@@ -1,0 +1,49 @@
+#include "examples/resnet_cifar/plan.hpp"
+
+#include "tensor/error.hpp"
+
+namespace {
+
+/// `over` on top of `values`.
+void add(Values& values, const Values& over) {
+  for (const auto& [name, value] : over) values[name] = value;
+}
+
+}  // namespace
+
+Plan make_plan(const CommandLine& line) {
+  Values chosen;
+  if (!line.config.empty()) chosen = parse_config(read_text(line.config), line.config);
+  add(chosen, line.given);
+  const bool existing = line.resume || line.eval;
+  Plan plan{{}, RunDirectory(line.out.empty() ? "runs/" + resolve(chosen).dataset : line.out), {}};
+  const RunDirectory& run = plan.run;
+
+  if (!existing) {
+    plan.settings = resolve(chosen);
+    xtg::require(!run.holds_a_run(), "{} already holds a run: go on with it by --resume, or choose another --out",
+                 run.path());
+    return plan;
+  }
+  xtg::require(run.has_checkpoint() || (line.resume && run.has_config()), "{} holds no run to {}: there is no {}",
+               run.path(), line.eval ? "evaluate" : "resume",
+               line.eval ? run.checkpoint_path() : "checkpoint and no config.toml");
+  if (run.has_checkpoint()) plan.checkpoint = xtg::nn::load_checkpoint(run.checkpoint_path());
+
+  Values recorded;  // what the run was made with: the checkpoint knows best
+  Values base;      // what applies where nothing was chosen: config.toml, which somebody may have edited since
+  if (run.has_config()) base = recorded = parse_config(read_text(run.config_path()), run.config_path());
+  if (plan.checkpoint) {
+    xtg::require<xtg::FormatError>(plan.checkpoint->notes.count("settings") > 0, "{}: not a checkpoint of this program",
+                                   run.checkpoint_path());
+    recorded = parse_config(plan.checkpoint->notes["settings"], run.checkpoint_path());
+    if (base.empty()) base = recorded;
+  }
+  add(base, chosen);
+  plan.settings = resolve(base);
+  const std::string conflict =
+      conflicts(plan.settings, resolve(recorded), line.eval ? Shared::ToEval : Shared::ToResume);
+  xtg::require(conflict.empty(), "cannot {} the run in {}: {}", line.eval ? "evaluate" : "resume", run.path(),
+               conflict);
+  return plan;
+}

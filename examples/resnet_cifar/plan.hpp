@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+
+#include "examples/resnet_cifar/command_line.hpp"
+#include "examples/resnet_cifar/run_directory.hpp"
+#include "examples/resnet_cifar/settings.hpp"
+#include "nn/train/checkpoint.hpp"
+
+/// What the command line and the run in --out come to.
+struct Plan {
+  Settings settings;
+  RunDirectory run;
+  std::optional<xtg::nn::Checkpoint> checkpoint;  // to go on from, or to evaluate
+};
+
+/// Settings: the options first, then --config, then (to resume or evaluate) those of the run, then the defaults. A run
+/// is only overwritten, resumed or evaluated if that makes sense; everything else is an exception here.
+Plan make_plan(const CommandLine& line);

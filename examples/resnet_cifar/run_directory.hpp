@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/train/checkpoint.hpp"
+
+/// The files that a run leaves behind. Each is written under a temporary name and then renamed, so whoever looks, and
+/// whenever the program is killed, finds a whole one.
+class RunDirectory {
+ public:
+  explicit RunDirectory(std::string path);
+
+  std::string config_path() const { return path_ + "/config.toml"; }
+  std::string checkpoint_path() const { return path_ + "/checkpoint.safetensors"; }
+  std::string metrics_path() const { return path_ + "/metrics.csv"; }
+  std::string curves_path() const { return path_ + "/curves.svg"; }
+  const std::string& path() const { return path_; }
+
+  bool has_config() const;
+  bool has_checkpoint() const;
+  bool has_metrics() const;
+  /// Whether any of the files that would be overwritten is there.
+  bool holds_a_run() const;
+
+  /// Throws xtg::FormatError if the directory cannot be made, or is something else.
+  void create() const;
+  /// Throw xtg::FormatError that names the file and the system's reason.
+  void write_config(const std::string& text) const;
+  void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
+
+ private:
+  std::string path_;
+};
+
+/// The whole file as text. Throws xtg::FormatError if it cannot be read.
+std::string read_text(const std::string& path);
+
+/// Draws loss and accuracy over the epochs with gnuplot, as SVG. False, and no picture, if gnuplot is not installed or
+/// fails.
+bool plot_curves(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs);

@@ -1,0 +1,66 @@
+#pragma once
+
+// The settings of a training: what they are called, what they may be, and where they come from. One table, fields(),
+// serves the command line, config.toml and the comparison of two runs.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+struct Settings {
+  // Data
+  std::string dataset = "shapes", labels = "fine", data = "data";
+  std::int64_t limit_train = 0, limit_test = 0;  // images; 0: all
+  std::string augment = "crop-flip";
+  // Network
+  std::string arch = "resnet8", norm = "batch";
+  std::int64_t groups = 8;
+  // Training
+  std::int64_t epochs = 8, batch_size = 128;
+  double lr = 0.4;
+  std::string schedule = "one-cycle";
+  double momentum = 0.9;
+  bool nesterov = true;
+  double weight_decay = 5e-4, label_smoothing = 0;
+  std::int64_t seed = 0;
+  bool derived = false;
+  // Run
+  std::int64_t threads = 1;
+  double save_every = 60;  // seconds
+};
+
+/// What two runs must share.
+enum class Shared {
+  Never,     // where and how it runs
+  ToResume,  // the path of the training, and so its numbers
+  ToEval,    // the network and the images: a checkpoint means nothing without them
+};
+
+struct Field {
+  const char* group;  // heading in --help and config.toml
+  const char* name;   // the option is --name, the key in config.toml is name
+  std::variant<std::string Settings::*, std::int64_t Settings::*, double Settings::*, bool Settings::*> member;
+  Shared shared;
+  const char* placeholder;
+  const char* help;
+};
+
+const std::vector<Field>& fields();
+
+/// Settings that somebody gave, by name; what is not in it takes its default.
+using Value = std::variant<std::string, std::int64_t, double, bool>;
+using Values = std::map<std::string, Value>;
+
+/// `given` over the defaults, which depend on its dataset and norm. Throws xtg::ValueError that names the setting for
+/// an unknown name, a value of the wrong type or one that is out of range.
+Settings resolve(const Values& given);
+
+/// The settings that two runs must share and do not: "norm is group, the run has batch; …". Empty if there are none.
+std::string conflicts(const Settings& wanted, const Settings& run, Shared at_least);
+
+/// All settings as TOML, and back. parse_config throws xtg::FormatError that names `source` for text that is not TOML,
+/// a key that is no setting, or a value that is no number, string or boolean.
+std::string to_config(const Settings& settings);
+Values parse_config(const std::string& text, const std::string& source);

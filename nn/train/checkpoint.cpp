@@ -1,0 +1,113 @@
+#include "nn/train/checkpoint.hpp"
+
+#include <charconv>
+#include <utility>
+
+namespace xtg::nn {
+
+namespace {
+
+const std::string velocity_prefix = "velocity/";  // no module's path contains a slash
+const std::string note_prefix = "note.";
+const char* const format_key = "format";
+const char* const format_name = "xtgrad checkpoint 1";
+
+bool starts_with(const std::string& text, const std::string& prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
+
+/// Reads the numbers of a text one after another; they are separated by commas, rows by newlines.
+class NumberReader {
+ public:
+  NumberReader(const std::string& text, std::string what)
+      : next_(text.data()), end_(next_ + text.size()), what_(std::move(what)) {}
+
+  bool at_end() const { return next_ == end_; }
+
+  template <class Number>
+  void read(Number& number) {
+    const std::from_chars_result result = std::from_chars(next_, end_, number);
+    require<FormatError>(result.ec == std::errc(), "{} is not a list of numbers", what_);
+    next_ = result.ptr;
+    if (next_ != end_) ++next_;  // the separator
+  }
+
+ private:
+  const char* next_;
+  const char* const end_;
+  const std::string what_;
+};
+
+// fmt's {} writes the shortest decimal that reads back as the same double: nothing is lost in text.
+
+std::string epochs_text(const std::vector<EpochResult>& epochs) {
+  std::string text;
+  for (const EpochResult& e : epochs) {
+    text += fmt::format("{},{},{},{},{},{},{},{}\n", e.epoch, e.train_loss, e.train_accuracy, e.test_loss,
+                        e.test_accuracy, e.learning_rate, e.seconds, e.images_per_second);
+  }
+  return text;
+}
+
+std::vector<EpochResult> parse_epochs(NumberReader reader) {
+  std::vector<EpochResult> epochs;
+  while (!reader.at_end()) {
+    EpochResult& e = epochs.emplace_back();
+    reader.read(e.epoch);
+    for (double* number : {&e.train_loss, &e.train_accuracy, &e.test_loss, &e.test_accuracy, &e.learning_rate,
+                           &e.seconds, &e.images_per_second}) {
+      reader.read(*number);
+    }
+  }
+  return epochs;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  SafeTensors contents = checkpoint.network;
+  for (const auto& [name, velocity] : checkpoint.velocities) contents.tensors[velocity_prefix + name] = velocity;
+  const TrainingProgress& progress = checkpoint.progress;
+  contents.metadata = {{format_key, format_name},
+                       {"epochs", epochs_text(progress.epochs)},
+                       {"epoch_under_way", fmt::format("{},{},{},{},{}", progress.step, progress.images,
+                                                       progress.correct, progress.loss_sum, progress.seconds)}};
+  for (const auto& [name, text] : checkpoint.notes) contents.metadata[note_prefix + name] = text;
+  save_safetensors(path, contents);
+}
+
+Checkpoint load_checkpoint(const std::string& path) {
+  Checkpoint checkpoint;
+  checkpoint.network = load_safetensors(path);
+  const std::map<std::string, std::string> metadata = std::exchange(checkpoint.network.metadata, {});
+
+  const auto entry = [&](const char* key) -> const std::string& {
+    const auto found = metadata.find(key);
+    require<FormatError>(found != metadata.end(), "{}: not a checkpoint of a training, it has no entry '{}'", path,
+                         key);
+    return found->second;
+  };
+  require<FormatError>(entry(format_key) == format_name, "{}: expected the format '{}', found '{}'", path, format_name,
+                       entry(format_key));
+  TrainingProgress& progress = checkpoint.progress;
+  progress.epochs = parse_epochs(NumberReader(entry("epochs"), path + ": the entry 'epochs'"));
+  NumberReader under_way(entry("epoch_under_way"), path + ": the entry 'epoch_under_way'");
+  under_way.read(progress.step);
+  under_way.read(progress.images);
+  under_way.read(progress.correct);
+  under_way.read(progress.loss_sum);
+  under_way.read(progress.seconds);
+  for (const auto& [key, text] : metadata) {
+    if (starts_with(key, note_prefix)) checkpoint.notes[key.substr(note_prefix.size())] = text;
+  }
+
+  auto& tensors = checkpoint.network.tensors;
+  for (auto tensor = tensors.lower_bound(velocity_prefix); tensor != tensors.end();) {
+    if (!starts_with(tensor->first, velocity_prefix)) break;
+    checkpoint.velocities[tensor->first.substr(velocity_prefix.size())] = std::move(tensor->second);
+    tensor = tensors.erase(tensor);
+  }
+  return checkpoint;
+}
+
+}  // namespace xtg::nn

@@ -1,0 +1,212 @@
+#include "nn/train/trainer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "autograd/grad_mode.hpp"
+#include "autograd/ops/loss.hpp"
+#include "tensor/create.hpp"
+
+namespace xtg::nn {
+
+namespace {
+
+constexpr std::size_t evaluation_batch = 256;
+
+/// Thrown through evaluate() when a stop is requested.
+struct Stopped {};
+
+/// Puts a network into evaluation mode for its own lifetime.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(Module& network) {
+    for (const auto& [name, module] : network.named_modules()) modes_.emplace_back(module, module->is_training());
+    network.eval();
+  }
+  /// named_modules() lists a module before those below it, so setting the modes in that order restores each.
+  ~EvaluationMode() {
+    for (const auto& [module, training] : modes_) module->train(training);
+  }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  std::vector<std::pair<Module*, bool>> modes_;
+};
+
+/// In how many rows of logits (N, K) the first largest entry stands at the label.
+std::size_t count_correct(const Tensor& logits, const Indices& labels) {
+  const std::size_t classes = logits.shape()[1];
+  std::size_t correct = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const Scalar* row = logits.data() + i * classes;
+    correct += std::max_element(row, row + classes) - row == labels.data()[i];
+  }
+  return correct;
+}
+
+LoaderOptions training_batches(const Dataset& train, const TrainerOptions& options) {
+  LoaderOptions result;
+  result.batch_size = options.batch_size;
+  result.shuffle = true;
+  result.augment = options.augment;
+  result.drop_last = train.size() >= options.batch_size;
+  result.seed = options.seed;
+  return result;
+}
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Evaluation evaluate(Module& network, const Dataset& dataset, const Standardization& standardization,
+                    const std::function<void(std::size_t, std::size_t)>& on_batch) {
+  LoaderOptions batches;
+  batches.batch_size = evaluation_batch;
+  Loader loader(dataset, standardization, batches);
+  const NoGrad off_the_tape;
+  const EvaluationMode mode(network);
+
+  double loss_sum = 0;
+  std::size_t correct = 0, images = 0;
+  loader.start(0);
+  for (Batch batch; loader.next(batch);) {
+    const std::size_t count = batch.labels.size();
+    const Variable logits = network(Variable(std::move(batch.images)));
+    loss_sum += static_cast<double>(cross_entropy(logits, batch.labels).item()) * static_cast<double>(count);
+    correct += count_correct(logits.value(), batch.labels);
+    images += count;
+    if (on_batch) on_batch(images, dataset.size());
+  }
+  const double n = static_cast<double>(images);
+  return {loss_sum / n, 100 * static_cast<double>(correct) / n};
+}
+
+Trainer::Trainer(Module& network, const Dataset& train, const Dataset& test, const Standardization& standardization,
+                 const TrainerOptions& options)
+    : network_(network),
+      test_(test),
+      standardization_(standardization),
+      options_(options),
+      loader_(train, standardization, training_batches(train, options)),
+      sgd_(network.parameters(), options.sgd) {
+  require(options.epochs > 0, "trainer: expected at least 1 epoch, got 0");
+  require(test.size() > 0, "trainer: there are no test images");
+  require(std::isfinite(options.peak_learning_rate) && options.peak_learning_rate >= 0,
+          "trainer: the learning rate must be finite and at least 0, got {}", options.peak_learning_rate);
+}
+
+bool Trainer::run(const std::atomic<bool>* stop) {
+  while (!finished()) {
+    network_.train();
+    loader_.start(progress_.epochs.size(), progress_.step);
+    while (progress_.step < steps_per_epoch()) {
+      if (stop && *stop) return false;
+      const double start = seconds_now();
+      Batch batch;
+      loader_.next(batch);
+      step(std::move(batch));
+      progress_.seconds += seconds_now() - start;
+      if (on_step) {
+        const double images = static_cast<double>(progress_.images);
+        on_step({progress_.epochs.size() + 1, options_.epochs, progress_.step, steps_per_epoch(),
+                 progress_.loss_sum / images, 100 * static_cast<double>(progress_.correct) / images,
+                 images / progress_.seconds});
+      }
+    }
+    try {
+      finish_epoch(stop);
+    } catch (const Stopped&) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// One step of training: forward, loss, backward, update.
+void Trainer::step(Batch batch) {
+  const std::size_t count = batch.labels.size();
+  const Variable logits = network_(Variable(std::move(batch.images)));                  // (B, classes)
+  const Variable loss = cross_entropy(logits, batch.labels, options_.label_smoothing);  // ()
+  const double value = static_cast<double>(loss.item());
+  require<DivergedError>(std::isfinite(value), "the training loss became {} in epoch {}, step {}", value,
+                         progress_.epochs.size() + 1, progress_.step + 1);
+  sgd_.zero_grad();
+  loss.backward();
+  sgd_.step(learning_rate_at(progress_.step));
+
+  progress_.loss_sum += value * static_cast<double>(count);
+  progress_.correct += count_correct(logits.value(), batch.labels);
+  progress_.images += count;
+  ++progress_.step;
+}
+
+double Trainer::learning_rate_at(std::size_t step_of_epoch) const {
+  const std::size_t steps = steps_per_epoch();
+  return learning_rate(options_.schedule, options_.peak_learning_rate, progress_.epochs.size() * steps + step_of_epoch,
+                       options_.epochs * steps);
+}
+
+void Trainer::finish_epoch(const std::atomic<bool>* stop) {
+  const Evaluation test = evaluate(network_, test_, standardization_, [&](std::size_t done, std::size_t total) {
+    if (stop && *stop) throw Stopped();
+    if (on_evaluation) on_evaluation(done, total);
+  });
+  const double images = static_cast<double>(progress_.images);
+  const EpochResult result{progress_.epochs.size() + 1,
+                           progress_.loss_sum / images,
+                           100 * static_cast<double>(progress_.correct) / images,
+                           test.loss,
+                           test.accuracy,
+                           learning_rate_at(steps_per_epoch() - 1),
+                           progress_.seconds,
+                           images / progress_.seconds};
+  std::vector<EpochResult> epochs = std::move(progress_.epochs);
+  epochs.push_back(result);
+  progress_ = TrainingProgress();  // a new epoch's sums
+  progress_.epochs = std::move(epochs);
+  if (on_epoch) on_epoch(result);
+}
+
+Checkpoint Trainer::checkpoint() const {
+  Checkpoint result;
+  result.network = network_.state_dict();
+  const auto parameters = network_.named_parameters();
+  for (std::size_t k = 0; k < parameters.size(); ++k) result.velocities[parameters[k].first] = sgd_.velocities()[k];
+  result.progress = progress_;
+  return result;
+}
+
+void Trainer::restore(const Checkpoint& checkpoint) {
+  const TrainingProgress& progress = checkpoint.progress;
+  require(progress.epochs.size() <= options_.epochs, "trainer: the checkpoint has {} epochs, this training only {}",
+          progress.epochs.size(), options_.epochs);
+  require(progress.step <= steps_per_epoch(), "trainer: the checkpoint is at step {} of an epoch, here it has {}",
+          progress.step, steps_per_epoch());
+  const auto parameters = network_.named_parameters();
+  std::vector<Tensor> velocities;
+  for (const auto& [name, parameter] : parameters) {
+    const auto found = checkpoint.velocities.find(name);
+    require(found != checkpoint.velocities.end(), "trainer: the checkpoint is of another network: no velocity of {}",
+            name);
+    velocities.push_back(found->second);
+  }
+  require(velocities.size() == checkpoint.velocities.size(),
+          "trainer: the checkpoint is of another network: {} velocities for {} parameters",
+          checkpoint.velocities.size(), velocities.size());
+  std::vector<Tensor> previous = sgd_.velocities();
+  sgd_.set_velocities(std::move(velocities));
+  try {
+    network_.load_state_dict(checkpoint.network);
+  } catch (...) {
+    sgd_.set_velocities(std::move(previous));
+    throw;
+  }
+  progress_ = progress;
+}
+
+}  // namespace xtg::nn

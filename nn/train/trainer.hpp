@@ -1,0 +1,105 @@
+#pragma once
+
+// nn/train/ is the training loop. Read trainer.cpp first: the loop itself is Trainer::run, a step is Trainer::step, and
+// both are short. checkpoint.hpp is how a training survives being stopped.
+
+#include <atomic>
+#include <functional>
+#include <stdexcept>
+
+#include "nn/data/dataset.hpp"
+#include "nn/data/loader.hpp"
+#include "nn/module.hpp"
+#include "nn/optim/schedule.hpp"
+#include "nn/optim/sgd.hpp"
+#include "nn/train/checkpoint.hpp"
+
+namespace xtg::nn {
+
+/// The training loss is infinite or not a number.
+struct DivergedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Evaluation {
+  double loss = 0;      // nats per image
+  double accuracy = 0;  // percent
+};
+
+/// Mean cross-entropy and accuracy of the classifier over all images of `dataset`, the last incomplete batch included,
+/// in evaluation mode and off the tape; each module's mode is as before afterwards. `on_batch(done, total)` is called
+/// with image counts after every batch; what it throws ends the evaluation. Throws as Loader does.
+Evaluation evaluate(Module& network, const Dataset& dataset, const Standardization& standardization,
+                    const std::function<void(std::size_t, std::size_t)>& on_batch = {});
+
+struct TrainerOptions {
+  std::size_t epochs = 1;
+  std::size_t batch_size = 128;
+  double peak_learning_rate = 0.1;
+  ScheduleKind schedule = ScheduleKind::OneCycle;  // over all steps of all epochs
+  SgdOptions sgd = {0.9, 5e-4, true};
+  double label_smoothing = 0;
+  bool augment = false;    // crop and flip, see Loader
+  std::uint64_t seed = 0;  // of shuffling and augmentation
+};
+
+/// What a training can say after each step; the averages are over the epoch so far.
+struct StepReport {
+  std::size_t epoch, epochs;  // 1 … epochs
+  std::size_t step, steps;    // 1 … steps, in the epoch
+  double loss;                // nats per image
+  double accuracy;            // percent
+  double images_per_second;
+};
+
+/// Trains a classifier: (N, H, W, C) -> logits (N, classes). An epoch is every image once, in a new order, in batches;
+/// an incomplete last batch is left out (50,000 images are 390 steps of 128), unless it is the only one: fewer images
+/// than a batch train as one smaller batch. After each epoch the network is evaluated on the test images.
+///
+///   Trainer trainer(network, train, test, measure(train), options);
+///   trainer.on_epoch = [](const EpochResult& result) { … };
+///   trainer.run();
+class Trainer {
+ public:
+  /// Keeps references to `network` and both datasets. Throws ValueError as Loader, Sgd and learning_rate do, and for
+  /// 0 epochs or a peak learning rate that is not finite or is negative.
+  Trainer(Module& network, const Dataset& train, const Dataset& test, const Standardization& standardization,
+          const TrainerOptions& options);
+
+  // Called, if set, after each step, after each epoch and its evaluation, and during evaluation with image counts.
+  // checkpoint() may be called from the first two.
+  std::function<void(const StepReport&)> on_step;
+  std::function<void(const EpochResult&)> on_epoch;
+  std::function<void(std::size_t done, std::size_t total)> on_evaluation;
+
+  /// Trains to the end and returns true, or false if `*stop` became true: the step under way is finished then, an
+  /// evaluation is not (it is done again on resuming). Throws DivergedError that names epoch and step, before that step
+  /// changes a parameter, if the loss is not finite.
+  bool run(const std::atomic<bool>* stop = nullptr);
+
+  const TrainingProgress& progress() const { return progress_; }
+  std::size_t steps_per_epoch() const { return loader_.batches(); }
+  bool finished() const { return progress_.epochs.size() == options_.epochs; }
+
+  /// A copy of everything. A trainer of the same network, data and options that restores it goes on bit for bit: the
+  /// results of its epochs, but for the times, equal those of a training that was never stopped.
+  Checkpoint checkpoint() const;
+  /// Throws ValueError or ShapeError, and changes nothing, if the checkpoint is of another network or further than this
+  /// training goes.
+  void restore(const Checkpoint& checkpoint);
+
+ private:
+  void step(Batch batch);
+  void finish_epoch(const std::atomic<bool>* stop);
+  double learning_rate_at(std::size_t step_of_epoch) const;
+
+  Module& network_;
+  const Dataset& test_;
+  const Standardization standardization_;
+  const TrainerOptions options_;
+  Loader loader_;
+  Sgd sgd_;
+  TrainingProgress progress_;
+};
+
+}  // namespace xtg::nn

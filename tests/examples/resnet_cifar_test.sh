@@ -1,0 +1,302 @@
+#!/usr/bin/env bash
+# Tests the program resnet_cifar from outside: what it says to wrong input, what it leaves behind, and that a run that
+# was killed, stopped or repeated comes to the same numbers. XTGRAD_BUILD is the build directory (default: build).
+# shellcheck disable=SC2317  # functions are called through check
+set -uo pipefail
+
+build=$(cd "${XTGRAD_BUILD:-$(dirname "$0")/../../build}" && pwd)
+program=$build/examples/resnet_cifar
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+failures=0
+# check NAME COMMAND...: the command succeeds.
+check() {
+  local name=$1
+  shift
+  if "$@"; then
+    echo "ok - $name"
+  else
+    echo "not ok - $name"
+    sed 's/^/    /' output errors 2> /dev/null
+    failures=$((failures + 1))
+  fi
+}
+
+# run ARGUMENTS...: output, errors and status of the program.
+run() {
+  status=0
+  "$program" "$@" > output 2> errors < /dev/null || status=$?
+}
+
+# All files below a directory and what is in them.
+snapshot() {
+  ls -a "$1" 2>&1
+  (cd "$1" 2> /dev/null && find . -type f -exec md5sum {} + | sort)
+}
+
+one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "resnet_cifar: "* ]]; }
+
+# refused NAME STATUS PATTERN DIRECTORY ARGUMENTS...: one line on stderr like PATTERN, that exit status, and DIRECTORY is
+# as it was before (most often: not there).
+refused() {
+  local name=$1 expected=$2 pattern=$3 directory=$4 before
+  shift 4
+  before=$(snapshot "$directory")
+  run "$@"
+  good() {
+    # shellcheck disable=SC2053  # a pattern, on purpose
+    [[ $status -eq $expected && $(< errors) == $pattern && $before == "$(snapshot "$directory")" ]] && one_line
+  }
+  check "$name" good
+}
+
+# metrics.csv without its two columns of time.
+numbers() { cut -d , -f 1-6 "$1/metrics.csv"; }
+same_numbers() { [[ -s $1/metrics.csv ]] && diff <(numbers "$1") <(numbers "$2") > output 2> errors; }
+
+# A run of 24 steps that takes seconds.
+tiny=(--limit-train 256 --limit-test 100 --epochs 3 --batch-size 32 --threads 1)
+
+# ------------------------------------------------------------------------------------------------- a run and its files
+
+run "${tiny[@]}" --out whole
+check 'a run ends well' test "$status" -eq 0
+check 'it leaves metrics, settings and a checkpoint' \
+  test -s whole/metrics.csv -a -s whole/config.toml -a -s whole/checkpoint.safetensors
+check 'and nothing temporary' test -z "$(find whole -name '*.tmp*' -o -name '*.gnuplot')"
+check 'metrics.csv has the header that scripts rely on' test "$(head -n 1 whole/metrics.csv)" = \
+  epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,seconds,images_per_second
+check 'and a row an epoch' test "$(cut -d , -f 1 whole/metrics.csv | tr '\n' ' ')" = 'epoch 1 2 3 '
+if command -v gnuplot > /dev/null; then
+  check 'curves.svg is an SVG' grep -q '</svg>' whole/curves.svg
+else
+  echo 'skip - curves.svg: gnuplot is not installed'
+fi
+check 'one line an epoch, and no control characters, where output is no terminal' \
+  test "$(grep -c '^epoch' output)" -eq 3 -a "$(tr -d '[:print:]\n' < output | wc -c)" -eq 0
+check 'it ends by telling what to try next' grep -q 'try next' output
+
+PATH=/nowhere run "${tiny[@]}" --epochs 1 --limit-train 32 --out plain
+check 'without gnuplot a note, and the training goes on' test "$status" -eq 0 -a "$(grep -c gnuplot output)" -eq 1
+
+if command -v script > /dev/null; then
+  script -qec "'$program' ${tiny[*]} --out terminal" /dev/null > output 2>&1 < /dev/null
+  check 'on a terminal a line that is rewritten' grep -q $'\r''epoch 1/3 \[=.*images/s.*left' output
+else
+  echo 'skip - progress line: the command script is not installed'
+fi
+
+run --help
+check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--norm' output)" -gt 1
+
+last_row() {
+  IFS=, read -r _ _ _ loss accuracy _ < <(tail -n 1 whole/metrics.csv)
+  grep -q "^test loss $loss, test accuracy $accuracy %" output
+}
+before=$(snapshot whole)
+run --eval --out whole
+check '--eval prints what the last row says' last_row
+check '--eval writes nothing' test "$before" = "$(snapshot whole)"
+run --resume --out whole
+check '--resume of a finished run says so' test "$status" -eq 0 -a "$(grep -c finished output)" -eq 1
+check 'and writes nothing' test "$before" = "$(snapshot whole)"
+
+cp -r whole stale
+rm stale/curves.svg
+sed -i '$d' stale/metrics.csv
+run --resume --out stale
+check 'but makes up for what a kill has left unwritten' test "$before" = "$(snapshot stale)"
+
+run --config whole/config.toml --out again
+check 'config.toml repeats the run' same_numbers again whole
+check 'bit for bit' cmp -s <(tail -c 300000 again/checkpoint.safetensors) <(tail -c 300000 whole/checkpoint.safetensors)
+run --config whole/config.toml --epochs 1 --seed 5 --out other
+check 'options come before it' grep -qx 'seed = 5' other/config.toml
+run --config whole/config.toml --epochs 1 --derived --no-nesterov --label-smoothing 0.1 --out derived
+check 'flags are settings too' grep -qx 'derived = true' derived/config.toml
+check 'off as well as on' grep -qx 'nesterov = false' derived/config.toml
+run "${tiny[@]}" --limit-train 40 --batch-size 64 --epochs 1 --norm none --schedule cosine --augment none --out small
+check 'fewer images than a batch are one step' test "$status" -eq 0 -a "$(grep -c '1 epoch of 1 step' output)" -eq 1
+check 'no norm gets a small learning rate' grep -qx 'lr = 0.05' small/config.toml
+
+# ------------------------------------------------------------------------------------------------- wrong options
+
+refused 'unknown option' 2 '*--nom*' new --nom batch --out new
+refused 'option without its value' 2 '*--epochs*' new --out new --epochs
+refused 'stray word' 2 '*shapes*' new shapes --out new
+refused 'unknown norm' 2 '*batch, layer, instance, group*none*' new --norm bach --out new
+refused 'unknown architecture' 2 '*resnet8*resnet20*resnet110*' new --arch resnet9 --out new
+refused 'unknown dataset' 2 '*shapes, cifar10, cifar100*' new --dataset mnist --out new
+refused 'unknown schedule' 2 '*one-cycle, step, cosine or constant*' new --schedule warm --out new
+refused 'unknown augmentation' 2 '*crop-flip, none*' new --augment cutout --out new
+refused 'coarse labels where there are none' 2 '*only cifar100*' new --labels coarse --out new
+refused 'groups that do not divide' 2 '*groups: 3 *16*' new --norm group --groups 3 --out new
+refused 'no groups' 2 '*groups must be at least 1, got 0' new --norm group --groups 0 --out new
+refused 'batch size 0' 2 '*batch-size must be at least 1, got 0' new --batch-size 0 --out new
+refused 'negative batch size' 2 '*batch-size must be at least 1, got -4' new --batch-size -4 --out new
+refused 'batch size that is no number' 2 '*batch-size*many*' new --batch-size many --out new
+refused 'epochs 0' 2 '*epochs must be at least 1, got 0' new --epochs 0 --out new
+refused 'threads 0' 2 '*threads must be at least 1, got 0' new --threads 0 --out new
+for rate in nan inf -inf -1; do
+  refused "learning rate $rate" 2 '*lr*' new "--lr=$rate" --out new
+done
+refused 'momentum 1' 2 '*momentum must be below 1*' new --momentum 1 --out new
+refused 'Nesterov without momentum' 2 '*nesterov needs a momentum*' new --momentum 0 --nesterov --out new
+refused '--resume with --eval' 2 '*--resume*--eval*' new --resume --eval --out new
+
+refused 'no config file' 2 '*none.toml*' new --config none.toml --out new
+printf 'epochs = 2\nlearning-rate = 0.1\n' > wrong.toml
+refused 'unknown key in a config file' 2 "*wrong.toml*'learning-rate'*" new --config wrong.toml --out new
+printf 'epochs = 2\nlr = = 3\n' > wrong.toml
+refused 'a config file that is not TOML' 2 '*wrong.toml:2:*' new --config wrong.toml --out new
+printf 'epochs = "two"\n' > wrong.toml
+refused 'a config value of the wrong type' 2 '*epochs: expected a whole number*' new --config wrong.toml --out new
+printf 'epochs = [2]\n' > wrong.toml
+refused 'a config value that is a list' 2 '*epochs*' new --config wrong.toml --out new
+
+# ------------------------------------------------------------------------------------------------- wrong data
+
+refused 'missing data directory' 2 '*nowhere*' new --dataset cifar10 --data nowhere --out new
+mkdir data
+refused 'data directory without files' 2 '*data_batch_1.bin*' new --dataset cifar10 --data data --out new
+for name in data_batch_{1..5} test_batch; do truncate -s 30730000 "data/$name.bin"; done
+truncate -s 30729999 data/data_batch_3.bin
+refused 'truncated batch file' 2 '*data_batch_3.bin*30729999*30730000*' new --dataset cifar10 --data data --out new
+truncate -s 30733073 data/data_batch_3.bin
+refused 'oversized batch file' 2 '*data_batch_3.bin*30733073*30730000*' new --dataset cifar10 --data data --out new
+truncate -s 30730000 data/data_batch_3.bin
+printf '\12' | dd of=data/test_batch.bin bs=1 seek=$((3073 * 7)) conv=notrunc status=none
+refused 'label out of range' 2 '*test_batch.bin*label 10*' new --dataset cifar10 --data data --out new
+truncate -s $((50000 * 3074)) data/train.bin
+truncate -s $((10000 * 3074)) data/test.bin
+run "${tiny[@]}" --limit-train 32 --epochs 1 --arch resnet8 --dataset cifar100 --labels coarse --data data --out coarse
+check 'CIFAR-100 with coarse labels' grep -q '20 classes' output
+refused '--eval with other labels' 2 '*labels is fine, the run has coarse*' coarse \
+  --eval --dataset cifar100 --labels fine --data data --out coarse
+printf 'x' | dd of=data/train.bin bs=1 seek=5000 conv=notrunc status=none
+refused 'resuming on other images' 2 '*training images were others*' coarse --resume --out coarse
+
+# ------------------------------------------------------------------------------------------------- wrong directories
+
+mkdir walled
+echo precious > walled/file
+refused '--out is a file' 2 '*walled/file*not*' walled "${tiny[@]}" --out walled/file
+refused '--out under a file' 2 '*walled/file/run*' walled "${tiny[@]}" --out walled/file/run
+refused '--out holds a run' 2 '*whole already holds a run*--resume*' whole "${tiny[@]}" --out whole
+refused '--resume where there is none' 2 '*new holds no run*' new --resume --out new
+refused '--eval where there is none' 2 '*new holds no run*' new --eval --out new
+refused '--resume with other settings names them' 2 '*norm is layer, the run has batch; epochs is 4, the run has 3' \
+  whole --resume --norm layer --epochs 4 --out whole
+refused '--resume with another number of threads' 2 '*threads is 2, the run has 1' whole \
+  --resume --threads 2 --out whole
+refused '--eval of another architecture' 2 '*arch is resnet20, the run has resnet8' whole \
+  --eval --arch resnet20 --out whole
+
+damaged() {
+  rm -rf damaged
+  cp -r whole damaged
+}
+for option in --eval --resume; do
+  damaged
+  truncate -s -1000 damaged/checkpoint.safetensors
+  refused "truncated checkpoint, $option" 2 '*damaged/checkpoint.safetensors*' damaged $option --out damaged
+  for at in 3 200 100000; do
+    damaged
+    byte=$(od -An -tu1 -j $at -N 1 damaged/checkpoint.safetensors)
+    # shellcheck disable=SC2059  # an octal escape
+    printf "\\$(printf %o $((byte ^ 1)))" \
+      | dd of=damaged/checkpoint.safetensors bs=1 seek=$at conv=notrunc status=none
+    refused "checkpoint with byte $at flipped, $option" 2 '*damaged/checkpoint.safetensors*' damaged \
+      $option --out damaged
+  done
+  damaged
+  : > damaged/checkpoint.safetensors
+  refused "empty checkpoint, $option" 2 '*damaged/checkpoint.safetensors*' damaged $option --out damaged
+  damaged
+  cp small/checkpoint.safetensors damaged
+  refused "checkpoint of another norm, $option" 2 '*norm is batch, the run has none*' damaged $option --out damaged
+done
+
+# ------------------------------------------------------------------------------------------------- trouble on the way
+
+run "${tiny[@]}" --lr 1e30 --schedule constant --out diverged
+check 'a loss that is not a number ends the run with 1' test "$status" -eq 1
+check 'and names epoch and step' grep -q 'epoch 1, step 2' errors
+check 'in one line' one_line
+
+limited() (ulimit -f 200 && run "$@"; exit $status)
+status=0
+limited "${tiny[@]}" --out full || status=$?
+check 'no space for the first checkpoint: exit status 2' test "$status" -eq 2
+check 'in one line that names the file' one_line
+check 'and leaves no half of it' test ! -e full/checkpoint.safetensors -a ! -e full/checkpoint.safetensors.tmp
+
+# start ARGUMENTS...: the program in the background, its number in $training.
+start() {
+  "$program" "$@" > output 2> errors < /dev/null &
+  training=$!
+}
+# wait_for ROWS DIRECTORY: until so many epochs are in metrics.csv and there is a checkpoint, or the program has ended.
+wait_for() {
+  while kill -0 "$training" 2> /dev/null; do
+    if [[ -s $2/checkpoint.safetensors ]]; then
+      (($1 > 0)) || return
+      [[ ! -s $2/metrics.csv ]] || (($(wc -l < "$2/metrics.csv") <= $1)) || return
+    fi
+    sleep 0.01
+  done
+}
+
+start "${tiny[@]}" --save-every 0 --out survivor
+wait_for 1 survivor
+kill -KILL "$training"
+wait "$training" 2> /dev/null
+before=$(md5sum survivor/checkpoint.safetensors)
+status=0
+limited --resume --out survivor || status=$?
+check 'no space while saving: exit status 2' test "$status" -eq 2
+check 'the old checkpoint survives' test "$before" = "$(md5sum survivor/checkpoint.safetensors)"
+run --resume --out survivor
+check 'and the run can go on from it' same_numbers survivor whole
+
+in_the_middle=0
+for moment in 0 0.1 0.2 0.35 0.5; do
+  directory=killed-$moment
+  start "${tiny[@]}" --save-every 0 --out "$directory"
+  wait_for 0 "$directory"
+  sleep "$moment"
+  kill -KILL "$training"
+  wait "$training" 2> /dev/null
+  run --resume --out "$directory"
+  ! grep -q 'going on after .* [1-7] steps*$' output || in_the_middle=$((in_the_middle + 1))
+  check "killed $moment s after its first checkpoint and resumed: the same numbers" same_numbers "$directory" whole
+done
+check 'some of these were in the middle of an epoch' test "$in_the_middle" -gt 0
+
+start "${tiny[@]}" --save-every 1000 --out epoch-only
+wait_for 2 epoch-only
+kill -KILL "$training"
+wait "$training" 2> /dev/null
+run --resume --out epoch-only
+check 'killed with one checkpoint an epoch: the same numbers' same_numbers epoch-only whole
+
+mkdir unsaved
+cp whole/config.toml unsaved
+run --resume --out unsaved
+check 'killed before the first checkpoint: --resume begins anew' same_numbers unsaved whole
+
+for signal in INT TERM; do
+  start "${tiny[@]}" --save-every 1000 --out "stopped-$signal"
+  wait_for 1 "stopped-$signal"
+  kill "-$signal" "$training"
+  status=0
+  wait "$training" || status=$?
+  check "SIG$signal: exit status 130" test "$status" -eq 130
+  check "SIG$signal: it says how to go on" grep -q -- '--resume --out stopped' output
+  run --resume "${tiny[@]}" --out "stopped-$signal"
+  check "SIG$signal and resumed: the same numbers" same_numbers "stopped-$signal" whole
+done
+
+exit $((failures > 0))

@@ -1,0 +1,164 @@
+#include "tensor/reduce.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/testing.hpp"
+
+using namespace xtg;
+using namespace xtg::testing;
+
+namespace {
+
+/// The elements that are reduced to each element of the result, in row-major order; from index arithmetic alone.
+std::vector<std::vector<double>> groups(const Tensor& x, const std::vector<bool>& reduced) {
+  Shape kept;
+  for (std::size_t k = 0; k < reduced.size(); ++k) kept.push_back(reduced[k] ? 1 : x.shape()[k]);
+  std::vector<std::vector<double>> result(count(kept));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    result[broadcast_offset(i, x.shape(), kept)].push_back(static_cast<double>(x.data()[i]));
+  return result;
+}
+
+template <class F>
+Tensor by_groups(const Tensor& x, const std::vector<bool>& reduced, const Shape& shape, const F& f) {
+  std::vector<double> values;
+  for (const std::vector<double>& group : groups(x, reduced)) values.push_back(f(group));
+  return tensor(values, shape);
+}
+
+double naive_sum(const std::vector<double>& v) {
+  double total = 0;
+  for (const double e : v) total += e;
+  return total;
+}
+double naive_mean(const std::vector<double>& v) { return naive_sum(v) / static_cast<double>(v.size()); }
+double naive_max(const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); }
+
+}  // namespace
+
+TEST_CASE("reduce: sum, mean and max over every subset of axes") {
+  for (const Shape& shape : {Shape{2, 3, 4, 5}, Shape{3, 1, 17, 1}, Shape{1, 6, 1, 9}}) {
+    const Tensor x = normal(shape, 1);
+    for (unsigned subset = 1; subset < 16; ++subset)
+      for (const bool negative : {false, true})
+        for (const bool keepdims : {false, true}) {
+          Axes axes;
+          std::vector<bool> reduced(4);
+          Shape result;
+          for (int k = 0; k < 4; ++k) {
+            reduced[static_cast<std::size_t>(k)] = (subset >> k & 1) != 0;
+            if (reduced[static_cast<std::size_t>(k)]) axes.insert(axes.begin(), negative ? k - 4 : k);  // descending
+            if (!reduced[static_cast<std::size_t>(k)])
+              result.push_back(shape[static_cast<std::size_t>(k)]);
+            else if (keepdims)
+              result.push_back(1);
+          }
+          CAPTURE(subset);
+          CHECK(max_error(xtg::sum(x, axes, keepdims), by_groups(x, reduced, result, naive_sum)) < kRounding);
+          CHECK(max_error(xtg::mean(x, axes, keepdims), by_groups(x, reduced, result, naive_mean)) < kRounding);
+          CHECK(identical(xtg::max(x, axes, keepdims), by_groups(x, reduced, result, naive_max)));
+        }
+  }
+}
+
+TEST_CASE("reduce: no axes means all of them, also of a scalar") {
+  const Tensor x = normal({3, 7, 5}, 2);
+  const std::vector<bool> all(3, true);
+  CHECK(max_error(xtg::sum(x), by_groups(x, all, {}, naive_sum)) < 10 * kRounding);
+  CHECK(xtg::sum(x, {}, true).shape() == Shape{1, 1, 1});
+  CHECK(xtg::mean(scalar(4)).data()[0] == 4);
+  CHECK(xtg::sum(scalar(4)).shape() == Shape{});
+  CHECK(xtg::max(scalar(-4)).data()[0] == -4);
+}
+
+TEST_CASE("reduce: sums are accurate in every direction") {
+  const std::size_t n = 2000000;
+  const double tenth = static_cast<double>(static_cast<Scalar>(0.1));
+  const auto off = [](double found, double expected) { return std::abs(found / expected - 1); };
+  CHECK(off(static_cast<double>(xtg::sum(full({n}, Scalar(0.1))).data()[0]), tenth * static_cast<double>(n)) < 1e-6);
+  CHECK(off(static_cast<double>(xtg::mean(full({n}, Scalar(0.1))).data()[0]), tenth) < 1e-6);
+  const Tensor columns = xtg::sum(full({n / 4, 4}, Scalar(0.1)), {0}),
+               rows = xtg::sum(full({4, n / 4}, Scalar(0.1)), {1});
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(off(static_cast<double>(columns.data()[i]), tenth * static_cast<double>(n / 4)) < 1e-6);
+    CHECK(off(static_cast<double>(rows.data()[i]), tenth * static_cast<double>(n / 4)) < 1e-6);
+  }
+  const Tensor back = xtg::sum_to(full({n / 4, 4}, Scalar(0.1)), {4});
+  CHECK(off(static_cast<double>(back.data()[3]), tenth * static_cast<double>(n / 4)) < 1e-6);
+  CHECK(off(static_cast<double>(xtg::mean(full({n / 4, 4}, Scalar(10000.1)), {0}).data()[0]),
+            static_cast<double>(Scalar(10000.1))) < 1e-6);
+}
+
+TEST_CASE("reduce: over no elements, a sum is 0 and a mean or maximum is refused") {
+  CHECK(identical(xtg::sum(zeros({0, 3}), {0}), zeros({3})));
+  CHECK(xtg::sum(zeros({0, 3}), {1}).shape() == Shape{0});
+  CHECK(identical(xtg::sum(zeros({0, 3})), zeros({})));
+  CHECK(xtg::mean(zeros({0, 3}), {1}).shape() == Shape{0});
+  CHECK(xtg::max(zeros({0, 3}), {1}, true).shape() == Shape{0, 1});
+  CHECK(error_of([] {
+          xtg::mean(zeros({0, 3}), {0});
+        }) == "ShapeError: mean: no elements along the reduced axes of (0, 3)");
+  CHECK(error_of([] { xtg::mean(zeros({0, 3})); }) == "ShapeError: mean: no elements along the reduced axes of (0, 3)");
+  CHECK(error_of([] {
+          xtg::max(zeros({2, 0}), {-1});
+        }) == "ShapeError: max: no elements along the reduced axes of (2, 0)");
+}
+
+TEST_CASE("reduce: bad axes are refused by name") {
+  CHECK(error_of([] { xtg::sum(zeros({2, 3}), {2}); }) == "ValueError: sum: axis 2 is out of range for 2 axes");
+  CHECK(error_of([] { xtg::mean(zeros({2, 3}), {-3}); }) == "ValueError: mean: axis -3 is out of range for 2 axes");
+  CHECK(error_of([] { xtg::max(zeros({2, 3}), {0, 0}); }) == "ValueError: max: an axis is named twice in (0, 0)");
+  CHECK(error_of([] { xtg::argmax(zeros({2, 3}), 2); }) == "ValueError: argmax: axis 2 is out of range for 2 axes");
+  CHECK(error_of([] { xtg::argmax(zeros({2, 0}), 1); }) == "ShapeError: argmax: no elements along axis 1 of (2, 0)");
+}
+
+TEST_CASE("reduce: a maximum of negative numbers, of infinities, and of a NaN") {
+  CHECK(xtg::max(tensor({-5, -2, -9}, {3})).data()[0] == -2);
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(xtg::max(full({3}, static_cast<Scalar>(-infinity))).data()[0] == static_cast<Scalar>(-infinity));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t at = 0; at < 4; ++at) {  // a NaN must not be lost, wherever it stands
+    Tensor x = tensor({1, 4, 2, 3}, {2, 2});
+    x.data()[at] = static_cast<Scalar>(nan);
+    CAPTURE(at);
+    CHECK(std::isnan(xtg::max(x).data()[0]));
+    CHECK(std::isnan(xtg::max(x, {0}).data()[at % 2]));
+    CHECK(std::isnan(xtg::max(x, {1}).data()[at / 2]));
+  }
+}
+
+TEST_CASE("reduce: argmax finds the first of the largest, along each axis") {
+  const Tensor x = tensor({1, 5, 5, 2, 0, 0, 7, 7, 7, -1, -2, -1}, {2, 2, 3});
+  const Indices last = xtg::argmax(x, -1);
+  CHECK(last.shape() == Shape{2, 2});
+  CHECK(equals(last, {1, 0, 0, 0}, {2, 2}));
+  CHECK(equals(xtg::argmax(x, 0), {1, 1, 1, 0, 0, 0}, {2, 3}));
+  CHECK(equals(xtg::argmax(x, 1), {1, 0, 0, 0, 0, 0}, {2, 3}));
+  CHECK(xtg::argmax(tensor({3, 9, 2}, {3}), 0).shape() == Shape{});
+  CHECK(xtg::argmax(tensor({3, 9, 2}, {3}), 0).data()[0] == 1);
+  CHECK(xtg::argmax(zeros({0, 3}), 1).shape() == Shape{0});
+}
+
+TEST_CASE("reduce: sum_to undoes a broadcast") {
+  const std::vector<std::pair<Shape, Shape>> cases = {
+      {{2, 3, 4}, {4}},       {{2, 3, 4}, {3, 1}},       {{2, 3, 4}, {}},
+      {{2, 3, 4}, {1, 1, 4}}, {{2, 3, 4}, {2, 1, 4}},    {{2, 3, 4}, {2, 3, 4}},
+      {{1, 1}, {}},           {{2, 1, 4}, {1, 4}},       {{0, 3}, {3}},
+      {{0, 3}, {1, 1}},       {{5, 2, 3, 4}, {2, 1, 4}}, {{60013, 3}, {3}},
+  };
+  for (const auto& [from, to] : cases) {
+    CAPTURE(to_string(from));
+    CAPTURE(to_string(to));
+    const Tensor x = normal(from, 3);
+    CHECK(max_error(xtg::sum_to(x, to), naive_sum_to(x, to)) < kRounding);
+  }
+  CHECK(error_of([] {
+          xtg::sum_to(zeros({2, 3}), {1, 2, 3});
+        }) == "ShapeError: sum_to: (1, 2, 3) does not broadcast to (2, 3)");
+  CHECK(error_of([] {
+          xtg::sum_to(zeros({2, 1}), {2, 3});
+        }) == "ShapeError: sum_to: (2, 3) does not broadcast to (2, 1)");
+  CHECK(starts_with(error_of([] { xtg::sum_to(zeros({2, 3}), {2}); }), "ShapeError: sum_to: "));
+}
