@@ -32,6 +32,7 @@
 #include "tensor/conv2d.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
+#include "tensor/file.hpp"
 #include "tensor/linalg.hpp"
 #include "tensor/parallel.hpp"
 #include "tensor/pool2d.hpp"

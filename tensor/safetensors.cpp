@@ -6,23 +6,19 @@
 // The offsets count from the end of the header; the arrays fill the rest of the file without gaps or overlaps.
 #include "tensor/safetensors.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <system_error>
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include "tensor/file.hpp"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "safetensors files are little-endian: this machine would have to swap bytes");
@@ -46,8 +42,6 @@ const std::string checksum_text =
     "\"xtgrad.crc32\":\"";  // as it stands in the header; no string in JSON can contain it unescaped
 const std::size_t digits = 8;
 
-std::string system_reason() { return std::generic_category().message(errno); }
-
 /// Where in the header text the checksum's hexadecimal digits stand; npos if nowhere.
 std::size_t find_digits(const std::string& header) {
   const std::size_t at = header.find(checksum_text);
@@ -67,69 +61,6 @@ unsigned long header_crc(std::string header) {
 }
 
 // ---------------------------------------------------------------------------------------------------------- writing
-
-/// A file under a temporary name, which the destructor removes unless commit() has given it its own.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& path) : path_(path), temporary_(path + ".tmp") {
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-    check(fd_ >= 0);
-  }
-
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  ~TemporaryFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!committed_) ::unlink(temporary_.c_str());
-  }
-
-  void write(const void* bytes, std::size_t n) {
-    const char* next = static_cast<const char*>(bytes);
-    while (n > 0) {  // a write may be short: a full disk, or a file size limit, is reported by the one after it
-      const ssize_t written = ::write(fd_, next, n);
-      if (written < 0 && errno == EINTR) continue;
-      if (written == 0) errno = EIO;
-      check(written > 0);
-      next += written;
-      n -= static_cast<std::size_t>(written);
-    }
-  }
-
-  /// The data must be on the disk before the name is, or a power failure could leave the name with an empty file.
-  void commit() {
-    int result;
-    do result = ::fsync(fd_);
-    while (result < 0 && errno == EINTR);
-    check(result == 0);
-    result = ::close(std::exchange(fd_, -1));  // on Linux the descriptor is gone even after EINTR
-    check(result == 0 || errno == EINTR);
-    check(std::rename(temporary_.c_str(), path_.c_str()) == 0);
-    committed_ = true;
-    flush_directory();
-  }
-
- private:
-  void check(bool done) const {
-    require<FormatError>(done, "{}: cannot write: {}", path_, done ? std::string() : system_reason());
-  }
-
-  /// Makes the new name survive a power failure. No error comes from here: the file is whole under its name already,
-  /// some file systems cannot flush a directory, and a directory may be writable and yet not readable.
-  void flush_directory() const {
-    const std::size_t slash = path_.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
-    const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    while (::fsync(fd) < 0 && errno == EINTR) {
-    }
-    ::close(fd);
-  }
-
-  std::string path_, temporary_;
-  int fd_ = -1;
-  bool committed_ = false;
-};
 
 /// Adds one array's entry to the header; its data take the bytes from `offset` on, which moves behind them.
 template <class Array>
@@ -166,32 +97,6 @@ std::string make_header(const SafeTensors& contents) {
 }
 
 // ---------------------------------------------------------------------------------------------------------- reading
-
-/// The whole file. The size comes from the file system and never from the contents.
-std::string read_file(const std::string& path) {
-  struct Descriptor {
-    int fd;
-    ~Descriptor() {
-      if (fd >= 0) ::close(fd);
-    }
-  } file{
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // without O_NONBLOCK opening a named pipe would wait
-  if (file.fd < 0) throw FormatError(fmt::format("{}: cannot open: {}", path, system_reason()));
-  struct stat status;
-  if (::fstat(file.fd, &status) != 0) throw FormatError(fmt::format("{}: cannot read: {}", path, system_reason()));
-  require<FormatError>(S_ISREG(status.st_mode), "{}: cannot read: not a regular file", path);
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    const ssize_t got = ::read(file.fd, &bytes[have], bytes.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw FormatError(fmt::format("{}: cannot read: {}", path, system_reason()));
-    if (got == 0) break;  // it became shorter while we read
-    have += static_cast<std::size_t>(got);
-  }
-  bytes.resize(have);
-  return bytes;
-}
 
 /// The header as JSON. Beyond what the parser refuses, names that come twice and deep nesting are errors.
 json parse_header(const std::string& path, const std::string& text) {
@@ -372,7 +277,7 @@ void save_safetensors(const std::string& path, const SafeTensors& contents) {
   for_each_array([&](const void* bytes, std::size_t n) { crc = add_to_crc(crc, bytes, n); });
   header.replace(find_digits(header), digits, fmt::format("{:08x}", crc));
 
-  TemporaryFile file(path);
+  AtomicFile file(path);
   const std::uint64_t length = header.size();
   file.write(&length, sizeof length);
   file.write(header.data(), header.size());

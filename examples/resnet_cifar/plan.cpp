@@ -1,6 +1,7 @@
 #include "examples/resnet_cifar/plan.hpp"
 
 #include "tensor/error.hpp"
+#include "tensor/file.hpp"
 
 namespace {
 
@@ -13,7 +14,7 @@ void add(Values& values, const Values& over) {
 
 Plan make_plan(const CommandLine& line) {
   Values chosen;
-  if (!line.config.empty()) chosen = parse_config(read_text(line.config), line.config);
+  if (!line.config.empty()) chosen = parse_config(xtg::read_file(line.config), line.config);
   add(chosen, line.given);
   const bool existing = line.resume || line.eval;
   Plan plan{{}, RunDirectory(line.out.empty() ? "runs/" + resolve(chosen).dataset : line.out), {}};
@@ -32,7 +33,7 @@ Plan make_plan(const CommandLine& line) {
 
   Values recorded;  // what the run was made with: the checkpoint knows best
   Values base;      // what applies where nothing was chosen: config.toml, which somebody may have edited since
-  if (run.has_config()) base = recorded = parse_config(read_text(run.config_path()), run.config_path());
+  if (run.has_config()) base = recorded = parse_config(xtg::read_file(run.config_path()), run.config_path());
   if (plan.checkpoint) {
     xtg::require<xtg::FormatError>(plan.checkpoint->notes.count("settings") > 0, "{}: not a checkpoint of this program",
                                    run.checkpoint_path());

@@ -1,14 +1,10 @@
 #include "examples/resnet_cifar/run_directory.hpp"
 
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <memory>
-#include <sstream>
 #include <system_error>
 
 #include "tensor/error.hpp"
+#include "tensor/file.hpp"
 
 namespace fs = std::filesystem;
 
@@ -20,28 +16,12 @@ bool exists(const std::string& path) {
 }
 
 void write_text(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".tmp";
-  errno = 0;
-  std::FILE* file = std::fopen(temporary.c_str(), "w");
-  bool done = file && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file) done = std::fclose(file) == 0 && done;
-  done = done && std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (done) return;
-  const std::string reason = std::generic_category().message(errno);
-  if (file) std::remove(temporary.c_str());
-  throw xtg::FormatError(fmt::format("{}: cannot write: {}", path, reason));
+  xtg::AtomicFile file(path);
+  file.write(text.data(), text.size());
+  file.commit();
 }
 
 }  // namespace
-
-std::string read_text(const std::string& path) {
-  std::error_code error;
-  std::ifstream in(path);
-  std::ostringstream text;
-  if (!fs::is_directory(path, error) && in) text << in.rdbuf();
-  xtg::require<xtg::FormatError>(text.good() && text.tellp() > 0, "{}: cannot be read, or is empty", path);
-  return text.str();
-}
 
 RunDirectory::RunDirectory(std::string path) : path_(std::move(path)) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();

@@ -33,9 +33,6 @@ class RunDirectory {
   std::string path_;
 };
 
-/// The whole file as text. Throws xtg::FormatError if it cannot be read.
-std::string read_text(const std::string& path);
-
 /// Draws loss and accuracy over the epochs with gnuplot, as SVG. False, and no picture, if gnuplot is not installed or
 /// fails.
 bool plot_curves(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs);

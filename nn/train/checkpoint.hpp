@@ -11,9 +11,8 @@ namespace xtg::nn {
 
 /// What one epoch of training came to.
 struct EpochResult {
-  std::size_t epoch = 0;  // 1, 2, …
-  double train_loss =
-      0;  // nats per image, over the batches as they were trained on; with label smoothing if that is on
+  std::size_t epoch = 0;      // 1, 2, …
+  double train_loss = 0;      // nats per image, as trained on: augmented, with label smoothing if that is on
   double train_accuracy = 0;  // percent
   double test_loss = 0;       // nats per image, without label smoothing
   double test_accuracy = 0;   // percent
