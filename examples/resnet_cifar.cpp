@@ -190,11 +190,13 @@ class Training {
     fmt::print("numbers: {}\n", directory_.metrics_path());
     fmt::print("try next:\n");
     const bool shapes = settings_.dataset == "shapes";
-    fmt::print("  tools/train {}--norm {:<18} another normalization layer, to compare the curves\n",
-               shapes ? "" : "--dataset " + settings_.dataset + " ", settings_.norm == "group" ? "layer" : "group");
-    if (shapes) {
-      fmt::print("  tools/train --dataset cifar10        photographs: a download of 162 MB, then about half an hour\n");
-    }
+    const auto suggest = [](const std::string& options, const char* what) {
+      fmt::print("  tools/train {:<34}  {}\n", options, what);
+    };
+    suggest((shapes ? "" : "--dataset " + settings_.dataset + " ") + "--norm " +
+                (settings_.norm == "group" ? "layer" : "group"),
+            "another normalization layer, to compare the curves");
+    if (shapes) suggest("--dataset cifar10", "photographs: a download of 162 MB, then about half an hour");
   }
 
   const Plan plan_;
