@@ -80,10 +80,10 @@ Tensor relu(const Tensor& x) {
   return map(x, [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
 }
 
-Mask greater_than(const Tensor& x, Scalar value) {
+Mask less_equal(const Tensor& x, Scalar value) {
   Mask y{x.shape(), {}};
   y.values.resize(x.size());
-  kernels::map(y.values.data(), x.data(), x.size(), [value](Scalar v) -> unsigned char { return v > value; });
+  kernels::map(y.values.data(), x.data(), x.size(), [value](Scalar v) -> unsigned char { return v <= value; });
   return y;
 }
 

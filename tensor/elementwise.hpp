@@ -28,8 +28,8 @@ Tensor tanh(const Tensor& x);
 /// max(x, 0); NaN stays NaN.
 Tensor relu(const Tensor& x);
 
-/// x > value.
-Mask greater_than(const Tensor& x, Scalar value);
+/// x ≤ value; false for NaN.
+Mask less_equal(const Tensor& x, Scalar value);
 /// a where the mask is true, else b; the three shapes broadcast.
 Tensor where(const Mask& mask, const Tensor& a, const Tensor& b);
 /// dy where y > 0, else 0: the gradient of relu from its output. Same shapes.

@@ -112,7 +112,7 @@ Variable relu_backward(const Variable& dy, const Variable& y) {
 }  // namespace
 
 Variable relu(const Variable& x) {
-  if (DerivedGradients::current()) return where(greater_than(x.value(), 0), x, Variable(zeros({})));
+  if (DerivedGradients::current()) return where(less_equal(x.value(), 0), Variable(zeros({})), x);
   return record(
       "relu", relu(x.value()), {x},
       [](const Variable& dy, const Context& c) { return Variables{relu_backward(dy, c.output())}; }, Keep::Output);

@@ -22,7 +22,7 @@ Variable rsqrt(const Variable& x);          // y = 1/√x, dx = −dy·y³/2
 Variable square(const Variable& x);         // dx = 2·dy·x
 Variable pow(const Variable& x, Scalar p);  // dx = dy·p·x^(p−1)
 Variable tanh(const Variable& x);           // dx = dy·(1 − y²)
-Variable relu(const Variable& x);           // where(x > 0, x, 0); dx = dy where x > 0, else 0 (also at x = 0)
+Variable relu(const Variable& x);           // where(x ≤ 0, 0, x); dx = dy where x > 0, else 0 (also at x = 0)
 /// a where the mask is true, else b. The mask is a constant.
 Variable where(const Mask& mask, const Variable& a, const Variable& b);
 

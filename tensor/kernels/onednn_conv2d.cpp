@@ -9,6 +9,8 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
+#include "tensor/parallel.hpp"
+
 namespace xtg::kernels {
 namespace {
 
@@ -30,7 +32,7 @@ struct Cache {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   std::mutex mutex;  // a plan's memory handles are set for each run
-  std::map<std::array<std::size_t, 10>, std::unique_ptr<Plan>> plans;
+  std::map<std::array<std::size_t, 11>, std::unique_ptr<Plan>> plans;  // one per geometry, pass and thread count
 };
 
 Cache& cache() {
@@ -92,7 +94,10 @@ std::unique_ptr<Plan> make_plan(const dnnl::engine& engine, const Conv2dGeometry
 /// The plan for a geometry and pass; the cache's mutex is held.
 Plan& plan_for(const Conv2dGeometry& g, Pass pass) {
   Cache& c = cache();
-  auto& plan = c.plans[{g.n, g.h, g.w, g.in, g.out, g.kh, g.kw, g.stride, g.padding, static_cast<std::size_t>(pass)}];
+  // A primitive splits its work for the thread count it was made with, and its sums with it.
+  const auto threads = static_cast<std::size_t>(num_threads());
+  auto& plan = c.plans[{g.n, g.h, g.w, g.in, g.out, g.kh, g.kw, g.stride, g.padding, static_cast<std::size_t>(pass),
+                        threads}];
   if (!plan) plan = make_plan(c.engine, g, pass);
   return *plan;
 }

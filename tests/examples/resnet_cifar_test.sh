@@ -81,7 +81,7 @@ check 'it ends by telling what to try next' grep -q 'try next' output
 PATH=/nowhere run "${tiny[@]}" --epochs 1 --limit-train 32 --out plain
 check 'without gnuplot a note, and the training goes on' test "$status" -eq 0 -a "$(grep -c gnuplot output)" -eq 1
 
-if command -v script > /dev/null; then
+if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
   script -qec "'$program' ${tiny[*]} --out terminal" /dev/null > output 2>&1 < /dev/null
   check 'on a terminal a line that is rewritten' grep -q $'\r''epoch 1/3 \[=.*images/s.*left' output
 else

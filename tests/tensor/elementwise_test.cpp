@@ -123,27 +123,27 @@ TEST_CASE("elementwise: functions of one array") {
   CHECK(xtg::pow(zeros({1}), 0).data()[0] == 1);
 }
 
-TEST_CASE("elementwise: greater_than and where, all three arguments broadcast") {
+TEST_CASE("elementwise: less_equal and where, all three arguments broadcast") {
   const Tensor m = normal({3, 1}, 6), a = normal({2, 3, 4}, 7), b = normal({4}, 8);
-  const Mask mask = xtg::greater_than(m, Scalar{0.1});
+  const Mask mask = xtg::less_equal(m, Scalar{0.1});
   CHECK(mask.shape == Shape{3, 1});
   const Shape shape = {2, 3, 4};
   Tensor expected(shape);
   std::size_t held = 0;
   for (std::size_t i = 0; i < 24; ++i) {
-    const bool holds = m.data()[i / 4 % 3] > Scalar{0.1};
+    const bool holds = m.data()[i / 4 % 3] <= Scalar{0.1};
     held += holds;
     expected.data()[i] = holds ? a.data()[i] : b.data()[i % 4];
   }
   REQUIRE(held > 0);
   REQUIRE(held < 24);
   CHECK(identical(xtg::where(mask, a, b), expected));
-  CHECK(xtg::where(greater_than(zeros({2, 3}), 0), scalar(1), scalar(2)).shape() ==
+  CHECK(xtg::where(less_equal(zeros({2, 3}), 0), scalar(1), scalar(2)).shape() ==
         Shape{2, 3});  // the mask is the largest
-  CHECK(xtg::where(greater_than(zeros({0, 3}), 0), ones({3}), zeros({})).shape() == Shape{0, 3});
-  CHECK(xtg::greater_than(tensor({0, 1, kNan}, {3}), 0).values[0] == 0);  // strictly
-  CHECK(xtg::greater_than(tensor({0, 1, kNan}, {3}), 0).values[1] == 1);
-  CHECK(xtg::greater_than(tensor({0, 1, kNan}, {3}), 0).values[2] == 0);
+  CHECK(xtg::where(less_equal(zeros({0, 3}), 0), ones({3}), zeros({})).shape() == Shape{0, 3});
+  CHECK(xtg::less_equal(tensor({0, 1, kNan}, {3}), 0).values[0] == 1);  // or equal
+  CHECK(xtg::less_equal(tensor({0, 1, kNan}, {3}), 0).values[1] == 0);
+  CHECK(xtg::less_equal(tensor({0, 1, kNan}, {3}), 0).values[2] == 0);
   CHECK(error_of([&] { xtg::where(mask, ones({2}), ones({3})); }) ==
         "ShapeError: where: shapes (2) and (3) do not broadcast");
   CHECK(error_of([&] {

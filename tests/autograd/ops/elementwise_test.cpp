@@ -160,7 +160,7 @@ TEST_CASE("elementwise ops: gradients and second derivatives against finite diff
       [](const Variable& a, const Variable& b) { return a * b * b; },
       [](const Variable& a, const Variable& b) { return a / b; },
       [](const Variable& a, const Variable& b) { return exp(a * b) / rsqrt(b); },
-      [](const Variable& a, const Variable& b) { return where(greater_than(a.value(), 1), a * b, square(b)); },
+      [](const Variable& a, const Variable& b) { return where(less_equal(a.value(), 1), a * b, square(b)); },
   };
   for (const auto& f : list)
     for (const auto& [sa, sb] : std::vector<std::pair<Shape, Shape>>{{{2, 3}, {3}}, {{3, 1}, {2, 1, 4}}, {{}, {5}}})
@@ -190,7 +190,7 @@ TEST_CASE("elementwise ops: one Variable in both places, to second order") {
        [](double a) { return 3 * a * a; }, [](double a) { return 6 * a; }},
       {"divide", [](const Variable& a) { return divide(a, a) + square(a); }, [](double a) { return 2 * a; },
        [](double) { return 2.0; }},
-      {"where", [](const Variable& a) { return square(where(greater_than(a.value(), 1), a, a)); },
+      {"where", [](const Variable& a) { return square(where(less_equal(a.value(), 1), a, a)); },
        [](double a) { return 2 * a; }, [](double) { return 2.0; }},
   };
   for (const Repeated& op : list) {
@@ -240,7 +240,7 @@ TEST_CASE("elementwise ops: pow at 0") {
 }
 
 TEST_CASE("elementwise ops: where sends each element's gradient to where it came from") {
-  const Mask mask = greater_than(tensor({1, -1, 1}, {3, 1}), 0);
+  const Mask mask = less_equal(tensor({-1, 1, -1}, {3, 1}), 0);
   Variable a(normal({2, 3, 4}, 1), true), b(normal({4}, 2), true);
   const Tensor dy = normal({2, 3, 4}, 3);
   where(mask, a, b).backward(dy);
@@ -261,4 +261,15 @@ TEST_CASE("elementwise ops: shapes that do not broadcast are refused by name") {
   CHECK(error_of([&] { a* b; }) == "ShapeError: multiply: shapes (2, 3) and (2) do not broadcast");
   CHECK(error_of([&] { a / b; }) == "ShapeError: divide: shapes (2, 3) and (2) do not broadcast");
   CHECK(error_of([&] { a + Variable(); }) == "ValueError: Variable: value of an undefined Variable");
+}
+
+TEST_CASE("elementwise ops: relu passes NaN on, by hand and by its definition, and has gradient 0 at 0") {
+  for (const bool derived : {false, true}) {
+    const DerivedGradients mode(derived);
+    const Variable x(tensor({std::nan(""), 0, -1, 2}, {4}), true);
+    const Variable y = relu(x);
+    CHECK(std::isnan(y.value().data()[0]));
+    y.backward(tensor({1, 3, 5, 7}, {4}));
+    for (const std::size_t i : {1, 2, 3}) CHECK(x.grad().data()[i] == (i == 3 ? 7 : 0));
+  }
 }

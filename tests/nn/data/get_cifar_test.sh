@@ -15,8 +15,10 @@ check() {
   shift 3
   output=$("$@" 2>&1) || status=$?
   # shellcheck disable=SC2053  # a pattern, on purpose
-  if [[ $status -ne $expected || $output != $pattern ]]; then
-    echo "FAIL $name: exit $status, output: $output" >&2
+  if [[ $status -eq $expected && $output == $pattern ]]; then
+    echo "ok - $name"
+  else
+    echo "not ok - $name: exit $status, output: $output"
     failures=$((failures + 1))
   fi
 }
@@ -31,7 +33,7 @@ for name in data_batch_{1..5} test_batch; do printf 'ab' >"cifar-10-batches-bin/
 tar -czf archive.tar.gz cifar-10-batches-bin
 md5=$(md5sum <archive.tar.gz | cut -d ' ' -f 1)
 sed -e "s/c32a1d4ab5d03f1284b67883e8d87530/$md5/" -e 's/record=3073 records=10000/record=1 records=2/' "$script" >get-cifar
-cmp -s get-cifar "$script" && { echo "FAIL: the copy is not changed" >&2; exit 1; }
+cmp -s get-cifar "$script" && { echo 'not ok - the copy is changed'; exit 1; }
 
 # curl's stand-in: continues the part from $SERVED, or fails; $SERVED is empty when there is no network.
 mkdir bin
@@ -88,5 +90,4 @@ check 'a damaged transfer' 1 '*the fetched archive is damaged*' "${run[@]}" 10 o
 check 'is kept aside' 0 something cat other/cifar-10-binary.tar.gz.bad
 check 'nothing is unpacked' 1 '*' test -e other/cifar-10-batches-bin
 
-[[ $failures -eq 0 ]] && echo "get-cifar: all checks passed"
 exit $((failures > 0))
