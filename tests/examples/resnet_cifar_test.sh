@@ -85,7 +85,7 @@ if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
   script -qec "'$program' ${tiny[*]} --out terminal" /dev/null > output 2>&1 < /dev/null
   check 'on a terminal a line that is rewritten' grep -q $'\r''epoch 1/3 \[=.*images/s.*left' output
 else
-  echo 'skip - progress line: the command script is not installed'
+  echo 'skip - progress line: no pseudo-terminal can be made here'
 fi
 
 run --help
