@@ -59,7 +59,8 @@ TEST_CASE("elementwise: two arrays broadcast as a loop over indices says") {
       {{3, 1, 1, 2}, {3, 4, 1, 2}},
       {{1, 3, 1, 5}, {2, 3, 4, 5}},
   };
-  for (const auto& [sa, sb] : pairs)
+  for (const auto& shapes : pairs) {
+    const Shape &sa = shapes.first, &sb = shapes.second;  // clang 14 captures no structured bindings
     for (const Binary& op : binaries()) {
       CAPTURE(op.name);
       CAPTURE(to_string(sa));
@@ -68,6 +69,7 @@ TEST_CASE("elementwise: two arrays broadcast as a loop over indices says") {
       const Shape shape = broadcast_shapes("test", sa, sb);
       CHECK(identical(op.function(a, b), naive_zip(shape, a, b, op.naive)));
     }
+  }
 }
 
 TEST_CASE("elementwise: large arrays, above the size at which threads share the work") {
@@ -75,7 +77,8 @@ TEST_CASE("elementwise: large arrays, above the size at which threads share the 
       {{100003}, {100003}}, {{7001, 17}, {17}},     {{7001, 17}, {7001, 1}},
       {{3, 40009}, {3, 1}}, {{41, 1, 53}, {67, 1}}, {{}, {100003}},
   };
-  for (const auto& [sa, sb] : pairs) {
+  for (const auto& shapes : pairs) {
+    const Shape &sa = shapes.first, &sb = shapes.second;  // clang 14 captures no structured bindings
     CAPTURE(to_string(sa));
     CAPTURE(to_string(sb));
     const Tensor a = normal(sa, 3), b = positive(sb, 4);

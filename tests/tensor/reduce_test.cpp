@@ -148,7 +148,8 @@ TEST_CASE("reduce: sum_to undoes a broadcast") {
       {{1, 1}, {}},           {{2, 1, 4}, {1, 4}},       {{0, 3}, {3}},
       {{0, 3}, {1, 1}},       {{5, 2, 3, 4}, {2, 1, 4}}, {{60013, 3}, {3}},
   };
-  for (const auto& [from, to] : cases) {
+  for (const auto& shapes : cases) {
+    const Shape &from = shapes.first, &to = shapes.second;  // clang 14 captures no structured bindings
     CAPTURE(to_string(from));
     CAPTURE(to_string(to));
     const Tensor x = normal(from, 3);

@@ -84,7 +84,8 @@ TEST_CASE("shaping: broadcast_to repeats leading, middle and trailing axes") {
       {{3}, {2, 3}},       {{3, 1}, {3, 4}},       {{2, 1, 4}, {2, 3, 4}}, {{}, {2, 3}},
       {{1}, {0}},          {{3}, {0, 3}},          {{2, 3}, {2, 3}},       {{2, 1, 4}, {5, 2, 3, 4}},
       {{1, 1}, {1, 1, 1}}, {{9001, 1}, {9001, 7}}, {{7}, {9001, 7}}};
-  for (const auto& [from, to] : cases) {
+  for (const auto& shapes : cases) {
+    const Shape &from = shapes.first, &to = shapes.second;  // clang 14 captures no structured bindings
     CAPTURE(to_string(from));
     CAPTURE(to_string(to));
     const Tensor x = normal(from, 2);

@@ -129,7 +129,8 @@ TEST_CASE("elementwise ops: gradients of two arrays, summed back over what was r
       {"divide", divide, [](S a, S b) { return a / b; }, [](S, S b) { return 1 / b; },
        [](S a, S b) { return -a / (b * b); }},
   };
-  for (const auto& [sa, sb] : pairs)
+  for (const auto& shapes : pairs) {
+    const Shape &sa = shapes.first, &sb = shapes.second;  // clang 14 captures no structured bindings
     for (const Binary& op : list) {
       CAPTURE(op.name);
       CAPTURE(to_string(sa));
@@ -149,6 +150,7 @@ TEST_CASE("elementwise ops: gradients of two arrays, summed back over what was r
       CHECK(max_error(a.grad(), expected(op.da, sa)) < tolerance);
       CHECK(max_error(b.grad(), expected(op.db, sb)) < tolerance);
     }
+  }
 }
 
 #ifdef XTGRAD_DOUBLE

@@ -64,7 +64,8 @@ TEST_CASE("reduce ops: broadcast_to and sum_to are each other's gradient") {
   const std::vector<std::pair<Shape, Shape>> cases = {
       {{4}, {2, 3, 4}}, {{3, 1}, {2, 3, 4}}, {{2, 1, 4}, {2, 3, 4}}, {{}, {2, 3}},
       {{1, 1}, {0, 3}}, {{2, 3}, {2, 3}},    {{1, 3, 1}, {4, 3, 2}}};
-  for (const auto& [small, large] : cases) {
+  for (const auto& shapes : cases) {
+    const Shape &small = shapes.first, &large = shapes.second;  // clang 14 captures no structured bindings
     CAPTURE(to_string(small));
     CAPTURE(to_string(large));
     Variable x(normal(small, 1), true), y(normal(large, 2), true);
