@@ -32,7 +32,10 @@ Variable make_result(const char* name, std::shared_ptr<Storage> storage, std::in
                      Backward backward, Keep keep) {
   NodePtr node(new Node(name, storage->value.shape(), true));
   node->inputs.reserve(inputs.size());
-  for (const Variable& input : inputs) node->inputs.push_back(input.node());
+  for (const Variable& input : inputs) {
+    node->inputs.push_back(input.node());
+    node->constant.push_back(!input.requires_grad());
+  }
   node->backward = std::move(backward);
   if (keep == Keep::Output) {
     node->output_version = storage->version;
@@ -71,7 +74,7 @@ Node::~Node() = default;
 
 bool Context::wants(std::size_t i) const {
   const NodePtr& input = node_.inputs[i];
-  return input && input->requires_grad && input->serial >= oldest_;
+  return input && !node_.constant[i] && input->requires_grad && input->serial >= oldest_;
 }
 const Shape& Context::input_shape(std::size_t i) const { return node_.inputs[i]->shape; }
 Variable Context::output() const {

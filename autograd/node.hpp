@@ -72,6 +72,7 @@ struct Node {
   bool requires_grad;
   bool released = false;             // walked by a backward that did not retain the graph
   std::vector<NodePtr> inputs;       // null for an absent argument
+  std::vector<bool> constant;        // by input: it required no gradient when this was recorded
   Backward backward;                 // empty for a leaf
   std::shared_ptr<Storage> output;   // only if the backward asked for it
   std::uint64_t output_version = 0;  // of its numbers when they were recorded

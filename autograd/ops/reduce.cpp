@@ -16,9 +16,10 @@ Variable sum(const Variable& x, const Axes& axes, bool keepdims) {
 }
 
 Variable mean(const Variable& x, const Axes& axes, bool keepdims) {
-  const Shape kept = reduced_shape(x.shape(), normalize_axes("mean", axes, x.shape().size()), true);
+  const std::vector<std::size_t> reduced = normalize_axes("mean", axes, x.shape().size());
+  const Shape kept = reduced_shape(x.shape(), reduced, true);
   std::size_t averaged = 1;
-  for (const std::size_t axis : normalize_axes("mean", axes, x.shape().size())) averaged *= x.shape()[axis];
+  for (const std::size_t axis : reduced) averaged *= x.shape()[axis];
   return record("mean", mean(x.value(), axes, keepdims), {x},
                 [kept, n = static_cast<Scalar>(averaged)](const Variable& dy, const Context& c) {
                   return Variables{broadcast_to(reshape(dy / n, kept), c.input_shape(0))};

@@ -86,3 +86,13 @@ TEST_CASE("variable: detach and alias share the numbers; one stops the gradient,
   for (std::size_t i = 0; i < 3; ++i) CHECK(a.grad().data()[i] == Scalar{2} * once.data()[i]);
   CHECK_FALSE(d.alias().requires_grad());
 }
+
+TEST_CASE("variable: a constant stays one in what was recorded before it was told to require a gradient") {
+  Variable x(tensor({1, 2, 3}, {3}));
+  const Variable w(tensor({4, 5, 6}, {3}), true);
+  const Variable y = x * w;
+  x.set_requires_grad(true);
+  y.backward(tensor({1, 1, 2}, {3}));
+  CHECK(w.grad() == tensor({1, 2, 6}, {3}));
+  CHECK(!x.has_grad());
+}

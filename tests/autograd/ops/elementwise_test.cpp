@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "autograd/grad_mode.hpp"
 #include "tensor/elementwise.hpp"
 #include "tests/autograd/second_order.hpp"
