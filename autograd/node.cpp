@@ -28,7 +28,7 @@ void dispose(Node* node) {
   deleting = false;
 }
 
-Variable make_result(const char* name, std::shared_ptr<Storage> storage, std::initializer_list<Variable> inputs,
+Variable make_result(const char* name, std::shared_ptr<Storage> storage, const Inputs& inputs,
                      Backward backward, Keep keep) {
   NodePtr node(new Node(name, storage->value.shape(), true));
   node->inputs.reserve(inputs.size());
@@ -51,7 +51,7 @@ void require_unmodified(const std::shared_ptr<Storage>& storage, std::uint64_t v
           storage ? storage->version : 0, version);
 }
 
-bool is_recorded(std::initializer_list<Variable> inputs) {
+bool is_recorded(const Inputs& inputs) {
   return recording() && std::any_of(inputs.begin(), inputs.end(), [](const Variable& v) { return v.requires_grad(); });
 }
 
@@ -95,7 +95,7 @@ const Tensor& Saved::value() const {
   return storage_->value;
 }
 
-Variable record(const char* name, Tensor value, std::initializer_list<Variable> inputs, Backward backward, Keep keep) {
+Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep) {
   if (!is_recorded(inputs)) return Variable(std::move(value));
   auto storage = std::make_shared<Storage>();
   storage->value = std::move(value);
@@ -108,7 +108,7 @@ Variable Variable::alias() const {
       "alias", storage_, {*this}, [](const Variable& dy, const Context&) { return Variables{dy}; }, Keep::Nothing);
 }
 
-Variable record_analytic(const char* name, Tensor value, std::initializer_list<Variable> inputs, Definition definition,
+Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, Definition definition,
                          AnalyticBackward backward) {
   if (!is_recorded(inputs)) return Variable(std::move(value));
   std::vector<Saved> saved;

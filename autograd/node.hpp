@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -117,14 +118,29 @@ using AnalyticBackward = std::function<AnalyticGradients(const Tensor& dy, const
 
 enum class Keep { Nothing, Output };
 
+/// The inputs of an operation: `{a, b}`, or a vector of any length. Refers to them; for arguments only.
+class Inputs {
+ public:
+  Inputs(std::initializer_list<Variable> list) : begin_(std::data(list)), size_(list.size()) {}
+  Inputs(const std::vector<Variable>& list);
+
+  const Variable* begin() const { return begin_; }
+  const Variable* end() const;
+  std::size_t size() const { return size_; }
+
+ private:
+  const Variable* begin_;
+  std::size_t size_;
+};
+
 /// Records an operation with result `value`. Whether it is recorded at all (an input requires a gradient, recording is
 /// on) is decided here; inputs may be undefined.
-Variable record(const char* name, Tensor value, std::initializer_list<Variable> inputs, Backward backward,
+Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward,
                 Keep keep = Keep::Nothing);
 
 /// Records an operation that has a definition and an analytic backward. The analytic backward serves first derivatives;
 /// when a graph of the gradient is wanted, the definition is evaluated on one alias per argument and differentiated.
-Variable record_analytic(const char* name, Tensor value, std::initializer_list<Variable> inputs, Definition definition,
+Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, Definition definition,
                          AnalyticBackward backward);
 
 }  // namespace xtg

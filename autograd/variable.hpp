@@ -72,6 +72,9 @@ class Variable {
 
 using Variables = std::vector<Variable>;
 
+inline Inputs::Inputs(const Variables& list) : begin_(list.data()), size_(list.size()) {}
+inline const Variable* Inputs::end() const { return begin_ + size_; }
+
 /// Gradients of Σ_i <outputs_i, grad_outputs_i> with respect to `inputs`, leaves or not; no leaf's grad() is touched.
 /// grad_outputs may be empty for one-element outputs. With create_graph the gradients are recorded themselves, so that
 /// they can be differentiated again. An input that the outputs do not depend on gets an undefined Variable if

@@ -20,7 +20,7 @@ Variable fold(const Variable& patches, const Conv2dGeometry& geometry) {
 }
 
 Variable conv2d_composed(const Variable& x, const Variable& weight, const Variable& bias, std::size_t stride,
-                         std::size_t padding) {
+                         std::size_t padding, std::size_t, std::size_t) {
   const Conv2dGeometry g = conv2d_geometry(x.shape(), weight.shape(), stride, padding);
   const Variable patches = unfold(x, g);                                       // (N·OH·OW, KH·KW·I)
   const Variable filters = reshape(weight, Shape{g.out, g.kh * g.kw * g.in});  // (O, KH·KW·I)
@@ -36,7 +36,7 @@ Variable conv2d_composed(const Variable& x, const Variable& weight, const Variab
 // y = P·Wᵀ + b with P the patches. So dW = dyᵀ·P, dP = dy·W, dx = fold(dP), and db is the column sum of dy. The
 // functions of tensor/conv2d.hpp compute the three without ever storing P for the whole batch.
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, std::size_t stride,
-                std::size_t padding) {
+                std::size_t padding, std::size_t, std::size_t) {
   if (DerivedGradients::current()) return conv2d_composed(x, weight, bias, stride, padding);
   const Conv2dGeometry g = conv2d_geometry(x.shape(), weight.shape(), stride, padding);
   return record_analytic(

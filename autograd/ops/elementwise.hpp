@@ -13,18 +13,37 @@ Variable multiply(const Variable& a, const Variable& b);  // da = dy·b, db = dy
 Variable divide(const Variable& a, const Variable& b);    // da = dy/b, db = −dy·a/b²
 Variable add(const Variable& a, Scalar b);
 Variable multiply(const Variable& a, Scalar b);
+Variable pow(const Variable& x, Scalar p);           // dx = dy·p·x^(p−1)
+Variable pow(const Variable& a, const Variable& b);  // da = dy·b·a^(b−1), db = dy·y·log a, 0 at a = 0 ≤ b
 
 Variable negative(const Variable& x);
-Variable exp(const Variable& x);            // dx = dy·y
-Variable log(const Variable& x);            // dx = dy/x
-Variable sqrt(const Variable& x);           // dx = dy/(2y)
-Variable rsqrt(const Variable& x);          // y = 1/√x, dx = −dy·y³/2
-Variable square(const Variable& x);         // dx = 2·dy·x
-Variable pow(const Variable& x, Scalar p);  // dx = dy·p·x^(p−1)
-Variable tanh(const Variable& x);           // dx = dy·(1 − y²)
-Variable relu(const Variable& x);           // where(x ≤ 0, 0, x); dx = dy where x > 0, else 0 (also at x = 0)
+Variable exp(const Variable& x);     // dx = dy·y
+Variable expm1(const Variable& x);   // e^x − 1, dx = dy·(y + 1)
+Variable log(const Variable& x);     // dx = dy/x
+Variable log1p(const Variable& x);   // log(1 + x), dx = dy/(1 + x)
+Variable sqrt(const Variable& x);    // dx = dy/(2y)
+Variable rsqrt(const Variable& x);   // y = 1/√x, dx = −dy·y³/2
+Variable square(const Variable& x);  // dx = 2·dy·x
+Variable sin(const Variable& x);     // dx = dy·cos x
+Variable cos(const Variable& x);     // dx = −dy·sin x
+Variable tanh(const Variable& x);    // dx = dy·(1 − y²)
+Variable erf(const Variable& x);     // dx = dy·2/√π·exp(−x²)
+Variable abs(const Variable& x);     // dx = dy·sign x, 0 at 0
+Variable sign(const Variable& x);    // −1, 0 or 1; dx = 0
+
+Variable minimum(const Variable& a, const Variable& b);    // dy to the smaller one; where equal, half to each
+Variable maximum(const Variable& a, const Variable& b);    // dy to the larger one; where equal, half to each
+Variable clamp(const Variable& x, Scalar low, Scalar high);  // dx = dy where low ≤ x ≤ high, else 0
 /// a where the mask is true, else b. The mask is a constant.
 Variable where(const Mask& mask, const Variable& a, const Variable& b);
+
+// Comparisons give a Mask, not a Variable: a truth value is not differentiable, and no gradient flows through it.
+Mask less(const Variable& a, const Variable& b);
+Mask less_equal(const Variable& a, const Variable& b);
+Mask greater(const Variable& a, const Variable& b);
+Mask greater_equal(const Variable& a, const Variable& b);
+Mask equal(const Variable& a, const Variable& b);
+Mask not_equal(const Variable& a, const Variable& b);
 
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
 inline Variable operator-(const Variable& a, const Variable& b) { return subtract(a, b); }

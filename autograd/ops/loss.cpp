@@ -46,7 +46,7 @@ Variable cross_entropy_composed(const Variable& logits, const Tensor& targets) {
 
 }  // namespace
 
-Variable log_softmax(const Variable& x) {
+Variable log_softmax(const Variable& x, int) {
   require<ShapeError>(!x.shape().empty() && x.shape().back() > 0, "log_softmax: expected x (…, K) with K > 0, got {}",
                       to_string(x.shape()));
   if (DerivedGradients::current()) return log_softmax_composed(x);

@@ -2,29 +2,13 @@
 
 #include "autograd/grad_mode.hpp"
 #include "autograd/ops/conv2d.hpp"
+#include "autograd/ops/indexing.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "autograd/ops/shaping.hpp"
 #include "tensor/pool2d.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg {
-namespace {
-
-Variable put(const Variable& dy, const Indices& positions, const Shape& shape);
-
-Variable take(const Variable& x, const Indices& positions) {
-  return record("take", take(x.value(), positions), {x}, [positions](const Variable& dy, const Context& c) {
-    return Variables{put(dy, positions, c.input_shape(0))};
-  });
-}
-
-Variable put(const Variable& dy, const Indices& positions, const Shape& shape) {
-  return record("put", put(dy.value(), positions, shape), {dy},
-                [positions](const Variable& d, const Context&) { return Variables{take(d, positions)}; });
-}
-
-}  // namespace
-
 // The maximum is the element at a position that does not change with small changes of x: its definition is `take` at
 // those positions, and the gradient is `put` back there.
 Variable max_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {

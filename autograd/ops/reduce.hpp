@@ -4,11 +4,26 @@
 
 namespace xtg {
 
-// Sums and means over axes: negative axes count from the end, {} means all, keepdims leaves the axes with size 1.
-// Sum and broadcast are each other's gradient.
+// Reductions over axes: negative axes count from the end, {} means all, keepdims leaves the axes with size 1.
+// Sum and broadcast are each other's gradient. Over zero elements sum gives 0, the others throw ShapeError.
 
 Variable sum(const Variable& x, const Axes& axes = {}, bool keepdims = false);   // dx = dy, broadcast
 Variable mean(const Variable& x, const Axes& axes = {}, bool keepdims = false);  // dx = dy/n, broadcast
+
+/// The mean of (x − mean)², times n/(n − 1) if `unbiased`, as PyTorch's default is; the norm layers normalize with the
+/// biased one. dx = dy·2(x − mean)/n, or /(n − 1). Throws ValueError for one element, unbiased.
+Variable variance(const Variable& x, const Axes& axes = {}, bool keepdims = false, bool unbiased = true);
+/// The square root of the variance.
+Variable standard_deviation(const Variable& x, const Axes& axes = {}, bool keepdims = false, bool unbiased = true);
+
+/// The largest and the smallest element. Elements that tie share the gradient evenly (PyTorch's amax and amin).
+Variable max(const Variable& x, const Axes& axes = {}, bool keepdims = false);
+Variable min(const Variable& x, const Axes& axes = {}, bool keepdims = false);
+/// Position of the first largest element along an axis: (…, n, …) -> Indices without that axis. Not differentiable.
+Indices argmax(const Variable& x, int axis);
+
+/// log Σ exp(x), about the largest element so that nothing overflows; dx = dy·softmax(x).
+Variable logsumexp(const Variable& x, const Axes& axes = {}, bool keepdims = false);
 
 /// x repeated to `shape`; dx = dy summed back.
 Variable broadcast_to(const Variable& x, const Shape& shape);

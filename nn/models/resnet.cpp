@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/pool2d.hpp"
 #include "autograd/ops/shaping.hpp"

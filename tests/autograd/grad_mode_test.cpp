@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/loss.hpp"
 #include "autograd/variable.hpp"

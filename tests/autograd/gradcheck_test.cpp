@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/grad_mode.hpp"
+#include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "nn/norm/batch_norm.hpp"

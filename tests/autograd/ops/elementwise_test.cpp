@@ -1,3 +1,4 @@
+#include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
 
 #include <doctest/doctest.h>

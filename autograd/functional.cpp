@@ -1,0 +1,3 @@
+#include "autograd/functional.hpp"
+
+namespace xtg {}  // namespace xtg

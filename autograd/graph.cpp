@@ -1,0 +1,3 @@
+#include "autograd/graph.hpp"
+
+namespace xtg {}  // namespace xtg

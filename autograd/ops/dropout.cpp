@@ -1,0 +1,3 @@
+#include "autograd/ops/dropout.hpp"
+
+namespace xtg {}  // namespace xtg

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "autograd/variable.hpp"
+#include "tensor/random.hpp"
+
+namespace xtg {
+
+/// Each element is 0 with probability p, else x/(1 − p), so that the expectation stays (Srivastava et al. 2014). For
+/// training; in evaluation leave it out. The generator is drawn from when this is called, one number an element; the
+/// recorded function is a multiplication by the fixed mask. Throws ValueError unless 0 ≤ p < 1.
+Variable dropout(const Variable& x, double p, Generator& generator);
+
+}  // namespace xtg

@@ -1,0 +1,3 @@
+#include "nn/pytorch.hpp"
+
+namespace xtg {}  // namespace xtg

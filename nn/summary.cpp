@@ -1,0 +1,3 @@
+#include "nn/summary.hpp"
+
+namespace xtg {}  // namespace xtg

@@ -1,0 +1,3 @@
+#include "tensor/indexing.hpp"
+
+namespace xtg {}  // namespace xtg

@@ -1,0 +1,3 @@
+#include "autograd/functional.hpp"
+
+#include <doctest/doctest.h>

@@ -1,0 +1,3 @@
+#include "autograd/graph.hpp"
+
+#include <doctest/doctest.h>

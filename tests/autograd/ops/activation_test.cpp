@@ -1,0 +1,3 @@
+#include "autograd/ops/activation.hpp"
+
+#include <doctest/doctest.h>

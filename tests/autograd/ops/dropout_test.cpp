@@ -1,0 +1,3 @@
+#include "autograd/ops/dropout.hpp"
+
+#include <doctest/doctest.h>

@@ -1,0 +1,3 @@
+#include "autograd/ops/indexing.hpp"
+
+#include <doctest/doctest.h>

@@ -1,0 +1,3 @@
+#include "nn/pytorch.hpp"
+
+#include <doctest/doctest.h>

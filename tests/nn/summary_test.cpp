@@ -1,0 +1,3 @@
+#include "nn/summary.hpp"
+
+#include <doctest/doctest.h>

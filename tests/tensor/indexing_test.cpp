@@ -1,0 +1,3 @@
+#include "tensor/indexing.hpp"
+
+#include <doctest/doctest.h>
