@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 
+#include "autograd/anomaly.hpp"
 #include "autograd/grad_mode.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/variable.hpp"
@@ -46,6 +47,7 @@ class Walk {
     while (!frontier_.empty()) {
       Pending pending = std::move(frontier_.begin()->second);
       frontier_.erase(frontier_.begin());
+      if (pending.node->notes) run_hooks(*pending.node, pending.gradient);
       reached(*pending.node, pending.gradient);
       if (pending.node->is_leaf() || pending.node->serial == oldest_) continue;  // nothing beyond is asked for
       step(pending.node, pending.gradient);
@@ -53,20 +55,30 @@ class Walk {
   }
 
  private:
+  static void run_hooks(const Node& node, Variable& gradient) {
+    for (const auto& [id, hook] : std::vector(node.notes->hooks)) {  // a copy: a hook may remove itself
+      const Variable replacement = hook(gradient);
+      if (!replacement.defined()) continue;
+      require<ShapeError>(replacement.shape() == node.shape, "{}: a hook returned a gradient of shape {}, expected {}",
+                          node.name, to_string(replacement.shape()), to_string(node.shape));
+      gradient = replacement;
+    }
+  }
+
   void step(const NodePtr& node, Variable& dy) {
     require(!node->released,
             "backward: the graph of '{}' was released by an earlier backward; set retain_graph there to walk it again",
             node->name);
-    Variables gradients = node->backward(dy, Context(*node, oldest_));
+    Variables gradients = backward_of(*node, dy);
     require(gradients.size() == node->inputs.size(), "{}: its backward returned {} gradients for {} inputs", node->name,
             gradients.size(), node->inputs.size());
     dy = Variable();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
-      if (!gradients[i].defined()) continue;
-      const NodePtr& input = node->inputs[i];
-      require<ShapeError>(!input || gradients[i].shape() == input->shape,
-                          "{}: its backward returned a gradient of shape {} for input {} of shape {}", node->name,
-                          to_string(gradients[i].shape()), i, input ? to_string(input->shape) : "");
+      const NodePtr& input = node->inputs[i].node;
+      if (!input || !gradients[i].defined()) continue;
+      if (gradients[i].shape() != input->shape)  // not by require: a text for every gradient would take its time
+        throw ShapeError(fmt::format("{}: its backward returned a gradient of shape {} for input {} of shape {}",
+                                     node->name, to_string(gradients[i].shape()), i, to_string(input->shape)));
       add(input, std::move(gradients[i]));
     }
     if (retain_) return;
@@ -74,6 +86,17 @@ class Walk {
     node->backward = nullptr;
     node->inputs.clear();
     node->output.reset();
+  }
+
+  Variables backward_of(const Node& node, const Variable& dy) const {
+    if (!DetectAnomaly::current()) return node.backward(dy, Context(node, oldest_));
+    Variables gradients;
+    {
+      const DetectAnomaly off(false);  // name this operation, not one of those that its backward is made of
+      gradients = node.backward(dy, Context(node, oldest_));
+    }
+    require_finite_gradients(node, gradients);
+    return gradients;
   }
 
   const bool create_graph_, retain_;
@@ -87,17 +110,18 @@ void require_recorded(const char* function, const Variable& output) {
           function);
 }
 
-Variable seed(const char* function, const Variable& output, const Variable& dy) {
-  if (!dy.defined()) {
+Variable seed(const char* function, const Variable& output, const Variable& given) {
+  if (!given.defined()) {
     require<ShapeError>(output.size() == 1,
                         "{}: the gradient of an output of shape {} is expected as an argument (only a one-element "
                         "output can do without)",
                         function, to_string(output.shape()));
     return Variable(ones_like(output.value()));
   }
-  require<ShapeError>(dy.shape() == output.shape(), "{}: expected an output gradient of shape {}, got {}", function,
-                      to_string(output.shape()), to_string(dy.shape()));
-  return dy;
+  require<ShapeError>(given.shape() == output.shape(), "{}: expected an output gradient of shape {}, got {}", function,
+                      to_string(output.shape()), to_string(given.shape()));
+  if (DetectAnomaly::current()) require_finite_seed(given);
+  return given;
 }
 
 void accumulate(Node& leaf, const Variable& gradient) {
@@ -121,6 +145,14 @@ void backward_from(const Variable& output, const Variable& dy, bool retain_graph
 void Variable::backward(bool retain_graph) const { backward_from(*this, Variable(), retain_graph); }
 
 void Variable::backward(const Tensor& dy, bool retain_graph) const { backward_from(*this, Variable(dy), retain_graph); }
+
+void visit_gradients(const Variable& output, const Variable& dy,
+                     const std::function<void(const Node&, const Tensor&)>& visit) {
+  require_recorded("visit_gradients", output);
+  Walk walk(false, true);
+  walk.add(output.node(), seed("visit_gradients", output, dy));
+  walk.run([&](const Node& node, const Variable& gradient) { visit(node, gradient.value()); });
+}
 
 Variables grad(const Variables& outputs, const Variables& inputs, const Variables& grad_outputs,
                const GradOptions& options) {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+
 namespace xtg {
 
 namespace detail {
@@ -37,6 +40,44 @@ inline bool recording() { return !NoGrad::current(); }
 class DerivedGradients : public detail::ThreadSwitch<DerivedGradients> {
  public:
   explicit DerivedGradients(bool on = true) : ThreadSwitch(on) {}
+};
+
+/// While it lives, this thread looks at every value that an operation computes, and at every gradient that a backward
+/// returns: the first that is not finite is a ValueError that names the operation, its serial number and the module it
+/// ran in, the element, and the inputs that were not finite before. A NaN in a loss is thus found where it arose. Costs
+/// a pass over every array. To learn the module of an operation whose gradient fails, be on when it runs forward, too.
+class DetectAnomaly : public detail::ThreadSwitch<DetectAnomaly> {
+ public:
+  explicit DetectAnomaly(bool on = true) : ThreadSwitch(on) {}
+};
+
+/// While it lives, what this thread records keeps its values, needed by a backward or not, so that write_graphviz can
+/// print them; and the module it ran in.
+class KeepValues : public detail::ThreadSwitch<KeepValues> {
+ public:
+  explicit KeepValues(bool on = true) : ThreadSwitch(on) {}
+};
+
+/// A name for what this thread computes while it lives; scopes nest, and modules open one of their name each:
+/// "layer1.0.conv1". The text must outlive the scope. An empty name opens nothing.
+class Scope {
+ public:
+  explicit Scope(std::string_view name) : name_(name), outer_(innermost()) { innermost() = this; }
+  ~Scope() { innermost() = outer_; }
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+  /// The names of the open scopes, joined by dots; "" outside of all.
+  static std::string path();
+
+ private:
+  static const Scope*& innermost() {
+    static thread_local const Scope* scope = nullptr;
+    return scope;
+  }
+
+  std::string_view name_;
+  const Scope* outer_;
 };
 
 }  // namespace xtg

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/anomaly.hpp"
 #include "autograd/grad_mode.hpp"
 #include "autograd/variable.hpp"
 
@@ -28,20 +29,33 @@ void dispose(Node* node) {
   deleting = false;
 }
 
-Variable make_result(const char* name, std::shared_ptr<Storage> storage, const Inputs& inputs,
-                     Backward backward, Keep keep) {
+NodeNotes& notes_of(Node& node) {
+  if (!node.notes) node.notes = std::make_unique<NodeNotes>();
+  return *node.notes;
+}
+
+void keep_value(Node& node, const std::shared_ptr<Storage>& storage) {
+  node.output_version = storage->version;
+  node.output = storage;
+}
+
+Variable make_result(const char* name, std::shared_ptr<Storage> storage, const Inputs& inputs, Backward backward,
+                     Keep keep) {
   NodePtr node(new Node(name, storage->value.shape(), true));
   node->inputs.reserve(inputs.size());
-  for (const Variable& input : inputs) {
-    node->inputs.push_back(input.node());
-    node->constant.push_back(!input.requires_grad());
-  }
+  for (const Variable& input : inputs) node->inputs.push_back({input.node(), !input.requires_grad()});
   node->backward = std::move(backward);
-  if (keep == Keep::Output) {
-    node->output_version = storage->version;
-    node->output = storage;
-  }
+  if (keep == Keep::Output || KeepValues::current()) keep_value(*node, storage);
+  if (KeepValues::current())
+    for (const Variable& input : inputs)
+      if (input.is_leaf()) keep_value(*input.node(), input.storage());
+  if (KeepValues::current() || DetectAnomaly::current()) notes_of(*node).scope = Scope::path();
   return Variable(std::move(storage), std::move(node));
+}
+
+Variable checked(const char* name, Variable result, const Inputs& inputs) {
+  if (DetectAnomaly::current()) require_finite_value(name, result, inputs);
+  return result;
 }
 
 void require_unmodified(const std::shared_ptr<Storage>& storage, std::uint64_t version) {
@@ -56,6 +70,15 @@ bool is_recorded(const Inputs& inputs) {
 }
 
 }  // namespace
+
+std::string Scope::path() {
+  std::string result;
+  for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer_) {
+    if (scope->name_.empty()) continue;
+    result = result.empty() ? std::string(scope->name_) : std::string(scope->name_) + "." + result;
+  }
+  return result;
+}
 
 NodePtr::NodePtr(Node* node) : node_(node) {
   if (node_ != nullptr) node_->references.fetch_add(1, std::memory_order_relaxed);
@@ -72,11 +95,18 @@ Node::Node(const char* operation_name, Shape output_shape, bool needs_grad)
       requires_grad(needs_grad) {}
 Node::~Node() = default;
 
-bool Context::wants(std::size_t i) const {
-  const NodePtr& input = node_.inputs[i];
-  return input && !node_.constant[i] && input->requires_grad && input->serial >= oldest_;
+std::string Node::description() const {
+  return fmt::format("{} (operation {}{})", name, serial, notes && !notes->scope.empty() ? ", in " + notes->scope : "");
 }
-const Shape& Context::input_shape(std::size_t i) const { return node_.inputs[i]->shape; }
+
+bool Context::wants(std::size_t i) const {
+  const Node::Input& input = node_.inputs[i];
+  return input.node && !input.constant && input.node->requires_grad && input.node->serial >= oldest_;
+}
+const Shape& Context::input_shape(std::size_t i) const {
+  if (!node_.inputs[i].node) throw ValueError(fmt::format("{}: shape of its absent input {}", node_.name, i));
+  return node_.inputs[i].node->shape;
+}
 Variable Context::output() const {
   require_unmodified(node_.output, node_.output_version);
   return Variable(node_.output, NodePtr(const_cast<Node*>(&node_)));
@@ -96,10 +126,10 @@ const Tensor& Saved::value() const {
 }
 
 Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep) {
-  if (!is_recorded(inputs)) return Variable(std::move(value));
+  if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
   auto storage = std::make_shared<Storage>();
   storage->value = std::move(value);
-  return make_result(name, std::move(storage), inputs, std::move(backward), keep);
+  return checked(name, make_result(name, std::move(storage), inputs, std::move(backward), keep), inputs);
 }
 
 Variable Variable::alias() const {
@@ -110,7 +140,7 @@ Variable Variable::alias() const {
 
 Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, Definition definition,
                          AnalyticBackward backward) {
-  if (!is_recorded(inputs)) return Variable(std::move(value));
+  if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
   std::vector<Saved> saved;
   saved.reserve(inputs.size());
   for (const Variable& input : inputs) saved.emplace_back(input);
@@ -143,7 +173,7 @@ Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, D
   };
   auto storage = std::make_shared<Storage>();
   storage->value = std::move(value);
-  return make_result(name, std::move(storage), inputs, closure, Keep::Nothing);
+  return checked(name, make_result(name, std::move(storage), inputs, closure, Keep::Nothing), inputs);
 }
 
 }  // namespace xtg

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,7 @@ class Context {
   Context(const Node& node, std::uint64_t oldest) : node_(node), oldest_(oldest) {}
   /// Whether the gradient of input i will be used; the closure may leave it undefined otherwise.
   bool wants(std::size_t i) const;
+  /// Throws ValueError for an absent argument.
   const Shape& input_shape(std::size_t i) const;
   /// The operation's result, if it was recorded with Keep::Output.
   Variable output() const;
@@ -60,24 +62,42 @@ class Context {
 /// shapes. It is written with Variables, so that it can be recorded itself when a second derivative is asked for.
 using Backward = std::function<std::vector<Variable>(const Variable& dy, const Context& context)>;
 
+/// Called with a gradient on its way; returns what is to flow on in its place, or an undefined Variable to leave it.
+using GradientHook = std::function<Variable(const Variable& gradient)>;
+
+/// What few nodes have.
+struct NodeNotes {
+  std::string scope;  // where it was recorded, under DetectAnomaly or KeepValues
+  std::vector<std::pair<std::size_t, GradientHook>> hooks;
+  std::size_t next_hook = 0;
+};
+
 /// A recorded operation, or a leaf. It knows its inputs' nodes but not their numbers: those that the backward needs are
 /// captured by the closure. So nothing is kept alive that no backward needs, and there are no cycles.
 struct Node {
+  struct Input {
+    NodePtr node;   // null for an absent argument
+    bool constant;  // it required no gradient when this was recorded
+  };
+
   Node(const char* operation_name, Shape output_shape, bool needs_grad);
   ~Node();
   bool is_leaf() const { return inputs.empty() && !released; }
+
+  /// "log (operation 17, in layer1.0)", for errors.
+  std::string description() const;
 
   const char* const name;
   const std::uint64_t serial;  // counts up: an operation's inputs have lower numbers than itself
   const Shape shape;           // of the result
   bool requires_grad;
   bool released = false;             // walked by a backward that did not retain the graph
-  std::vector<NodePtr> inputs;       // null for an absent argument
-  std::vector<bool> constant;        // by input: it required no gradient when this was recorded
+  std::vector<Input> inputs;
   Backward backward;                 // empty for a leaf
-  std::shared_ptr<Storage> output;   // only if the backward asked for it
+  std::shared_ptr<Storage> output;   // only if the backward asked for it, or under KeepValues
   std::uint64_t output_version = 0;  // of its numbers when they were recorded
   std::unique_ptr<Tensor> grad;      // leaves: what backward() has accumulated
+  std::unique_ptr<NodeNotes> notes;
   std::atomic<std::uint32_t> references{0};
   Node* next_to_delete = nullptr;
 };
@@ -134,7 +154,7 @@ class Inputs {
 };
 
 /// Records an operation with result `value`. Whether it is recorded at all (an input requires a gradient, recording is
-/// on) is decided here; inputs may be undefined.
+/// on) is decided here; inputs may be undefined. `name` is a string literal: only the pointer is kept.
 Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward,
                 Keep keep = Keep::Nothing);
 

@@ -1,5 +1,7 @@
 #include "autograd/variable.hpp"
 
+#include <algorithm>
+
 #include "autograd/grad_mode.hpp"
 #include "tensor/shape.hpp"
 
@@ -42,6 +44,25 @@ Tensor& Variable::mutable_grad() const {
 
 void Variable::zero_grad() {
   if (node_) node_->grad.reset();
+}
+
+std::size_t Variable::register_hook(GradientHook hook) const {
+  require(requires_grad(), "register_hook: expected a Variable that requires a gradient; none will reach this one");
+  if (!node_->notes) node_->notes = std::make_unique<NodeNotes>();
+  node_->notes->hooks.emplace_back(node_->notes->next_hook, std::move(hook));
+  return node_->notes->next_hook++;
+}
+
+void Variable::remove_hook(std::size_t id) const {
+  const auto has_id = [id](const auto& hook) { return hook.first == id; };
+  bool found = false;
+  if (node_ && node_->notes) {
+    auto& hooks = node_->notes->hooks;
+    const auto hook = std::find_if(hooks.begin(), hooks.end(), has_id);
+    found = hook != hooks.end();
+    if (found) hooks.erase(hook);
+  }
+  require(found, "remove_hook: there is no hook {} on this Variable", id);
 }
 
 Variable Variable::detach() const {

@@ -23,7 +23,13 @@ struct Storage {
 /// and a constant, if none of the inputs required a gradient or recording was off (NoGrad).
 ///
 /// Threads: different threads may use different Variables, and may run forward and backward through graphs that share
-/// leaves as long as only one of them accumulates into a leaf's grad() at a time.
+/// leaves as long as only one of them accumulates into a leaf's grad() at a time, and none modifies its numbers, its
+/// hooks or whether it requires a gradient. One graph is walked by one thread at a time. The switches of grad_mode.hpp
+/// are each thread's own.
+///
+/// Modifying: operations note the version of the numbers that they save, and mutable_value() raises it, so a backward
+/// that would read modified numbers throws instead. A reference from mutable_value() that is kept and written through
+/// after a later operation saved the numbers escapes this: take it anew for each modification.
 class Variable {
  public:
   /// Undefined: stands for an absent argument or gradient.
@@ -36,7 +42,7 @@ class Variable {
   std::size_t size() const { return value().size(); }
   /// The number of a one-element Variable. Throws ShapeError for any other size.
   Scalar item() const;
-  /// The numbers for modification. Operations that saved them for their backward notice, and refuse to run it.
+  /// The numbers for modification. Operations that saved them for their backward refuse to run it from then on.
   Tensor& mutable_value();
 
   bool requires_grad() const { return node_ && node_->requires_grad; }
@@ -54,6 +60,13 @@ class Variable {
   Variable detach() const;
   /// The same numbers, not copied, as the result of a recorded identity.
   Variable alias() const;
+
+  /// Calls `hook` with the complete gradient of this Variable in every later walk that reaches it, before the gradient
+  /// flows on or is added to grad(); what the hook returns takes its place, unless it is undefined. For looking at
+  /// gradients, clipping, scaling. Throws ValueError unless this requires a gradient; the walk throws ShapeError if the
+  /// replacement has another shape. Returns a number for remove_hook, which throws ValueError for one that is not there.
+  std::size_t register_hook(GradientHook hook) const;
+  void remove_hook(std::size_t id) const;
 
   /// d(this)/d(leaf) added to grad() of every leaf that requires it. The form without argument is for one-element
   /// Variables; `dy`, of this shape, weights the elements otherwise. The graph is released on the way unless
@@ -86,5 +99,11 @@ struct GradOptions {
 };
 Variables grad(const Variables& outputs, const Variables& inputs, const Variables& grad_outputs = {},
                const GradOptions& options = {});
+
+
+/// Calls visit(node, gradient of <output, dy>) for every node on the way, newest first; keeps the graph, and touches no
+/// leaf's grad(). dy may be undefined for a one-element output.
+void visit_gradients(const Variable& output, const Variable& dy,
+                     const std::function<void(const Node&, const Tensor&)>& visit);
 
 }  // namespace xtg

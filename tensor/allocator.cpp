@@ -10,6 +10,7 @@ namespace xtg::memory {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kSmallestAligned = 1024;
 constexpr std::size_t kSmallestCached = 64 * 1024;
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -58,10 +59,10 @@ void* allocate(std::size_t bytes) {
       return block;
     }
   }
-  void* block = std::aligned_alloc(kAlignment, size);
+  void* block = size < kSmallestAligned ? std::malloc(size) : std::aligned_alloc(kAlignment, size);
   if (block == nullptr && cached_bytes() > 0) {
     release_cache();
-    block = std::aligned_alloc(kAlignment, size);
+    block = std::aligned_alloc(kAlignment, size);  // suits any size
   }
   if (block == nullptr) throw std::bad_alloc();
   return block;

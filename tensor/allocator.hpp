@@ -6,7 +6,8 @@ namespace xtg {
 
 namespace memory {
 
-/// A block of at least `bytes` bytes, aligned to 64 (a cache line, and the widest vector register).
+/// A block of at least `bytes` bytes, aligned to 64 (a cache line, and the widest vector register); one of less than
+/// 1 KiB to 16, as malloc's are: asking for more takes longer than the arithmetic on so few numbers.
 /// Throws std::bad_alloc. Blocks of 64 KiB and more are kept when they are released, and handed out again: a training
 /// step asks for the same sizes as the step before, and memory fresh from the kernel costs a page fault every 4 KiB,
 /// which for large arrays takes longer than the arithmetic. Safe from several threads.

@@ -180,7 +180,7 @@ TEST_CASE("node: serial numbers rise, and an operation knows its inputs") {
   CHECK(a.node()->serial < b.node()->serial);
   CHECK(b.node()->serial < y.node()->serial);
   REQUIRE(y.node()->inputs.size() == 2);
-  CHECK(y.node()->inputs[0].get() == a.node().get());
+  CHECK(y.node()->inputs[0].node.get() == a.node().get());
   CHECK(std::string(y.node()->name) == "multiply");
 }
 
