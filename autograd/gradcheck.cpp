@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "autograd/grad_mode.hpp"
+#include "autograd/ops/elementwise.hpp"
+#include "autograd/ops/reduce.hpp"
 #include "tensor/create.hpp"
 #include "tensor/random.hpp"
 #include "tensor/shape.hpp"
@@ -12,13 +14,24 @@
 namespace xtg {
 namespace {
 
-using Function = std::function<Variable(const Variables&)>;
-
 double dot(const Tensor& a, const Tensor& b) {
   double total = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
     total += static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]);
   return total;
+}
+
+double sum_of_magnitudes(const Tensor& a, const Tensor& b) {
+  double total = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    total += std::abs(static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]));
+  return total;
+}
+
+Variables constants(const std::vector<Tensor>& inputs) {
+  Variables result;
+  for (const Tensor& input : inputs) result.emplace_back(input);
+  return result;
 }
 
 /// Gradients of <w, function(inputs)> by backward(); zeros for an input that the result does not depend on.
@@ -28,7 +41,7 @@ std::vector<Tensor> by_backward(const Function& function, const std::vector<Tens
   Variables leaves;
   for (const Tensor& input : inputs) leaves.emplace_back(input, true);
   const Variable output = function(leaves);
-  output.backward(w);
+  if (output.requires_grad()) output.backward(w);  // else it depends on no input
   std::vector<Tensor> gradients;
   for (const Variable& leaf : leaves) gradients.push_back(leaf.has_grad() ? leaf.grad() : zeros_like(leaf.value()));
   return gradients;
@@ -86,25 +99,27 @@ Compared along_directions(const Function& function, const std::vector<Tensor>& i
   return c;
 }
 
-/// max|a − b|/max|b|; infinite if anything is not finite.
-double relative_error(const std::vector<double>& a, const std::vector<double>& b, std::size_t* worst = nullptr) {
-  double largest = 0, error = 0;
+/// max|a − b|/max|b|, or of `floor` if that is larger; infinite if anything is not finite.
+double relative_error(const std::vector<double>& a, const std::vector<double>& b, double floor, std::size_t* worst) {
+  double largest = floor, error = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return std::numeric_limits<double>::infinity();
     largest = std::max(largest, std::abs(b[i]));
     if (std::abs(a[i] - b[i]) <= error) continue;
     error = std::abs(a[i] - b[i]);
-    if (worst != nullptr) *worst = i;
+    *worst = i;
   }
   return error == 0 ? 0 : largest == 0 ? std::numeric_limits<double>::infinity() : error / largest;
 }
 
-InputReport judge(const Compared& c, double tolerance, double numeric_tolerance) {
+/// `noise`: what rounding may add to a finite difference.
+InputReport judge(const Compared& c, double tolerance, double numeric_tolerance, double noise) {
   InputReport r;
   for (const double g : c.numeric) r.largest_gradient = std::max(r.largest_gradient, std::abs(g));
-  r.derived_against_numeric = relative_error(c.derived, c.numeric, &r.worst_element);
-  r.analytic_against_derived = relative_error(c.analytic, c.derived, &r.worst_element);
-  r.analytic_against_numeric = relative_error(c.analytic, c.numeric, &r.worst_element);
+  const double floor = noise / numeric_tolerance;
+  r.derived_against_numeric = relative_error(c.derived, c.numeric, floor, &r.worst_element);
+  r.analytic_against_derived = relative_error(c.analytic, c.derived, 0, &r.worst_element);
+  r.analytic_against_numeric = relative_error(c.analytic, c.numeric, floor, &r.worst_element);
   const bool ad = r.analytic_against_derived <= tolerance, an = r.analytic_against_numeric <= numeric_tolerance,
              dn = r.derived_against_numeric <= numeric_tolerance;
   r.verdict = ad && an && dn ? "ok"
@@ -115,46 +130,82 @@ InputReport judge(const Compared& c, double tolerance, double numeric_tolerance)
   return r;
 }
 
-}  // namespace
-
-GradientCheck check_gradients(const Function& function, const std::vector<Tensor>& inputs,
-                              const GradientCheckOptions& options) {
+/// The reports for each input, for the cotangent w.
+std::vector<InputReport> compare(const Function& function, const std::vector<Tensor>& inputs, const Tensor& w,
+                                 const GradientCheckOptions& options, Generator& generator) {
   const auto epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
   constexpr bool kDouble = sizeof(Scalar) == 8;
   const double step = options.step > 0 ? options.step : std::cbrt(epsilon);
   const double tolerance = options.tolerance > 0 ? options.tolerance : kDouble ? 1e-10 : 1e-4;
   const double numeric_tolerance = options.numeric_tolerance > 0 ? options.numeric_tolerance : kDouble ? 1e-6 : 2e-2;
 
-  Variables constants;
-  for (const Tensor& input : inputs) constants.emplace_back(input);
-  // A stream of its own: with the caller's numbers, w could equal x, and a norm's gradient for w = x is nearly zero.
-  Generator generator(options.seed, 0x67726164);
-  const Tensor w = random_normal(function(constants).shape(), generator);
   const std::vector<Tensor> analytic = by_backward(function, inputs, w, false);
   const std::vector<Tensor> derived = by_backward(function, inputs, w, true);
-
-  GradientCheck check;
+  const double noise = 4 * epsilon * sum_of_magnitudes(w, function(constants(inputs)).value()) / step;
+  std::vector<InputReport> reports;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     const Compared compared =
         inputs[k].size() <= options.largest_jacobian
             ? element_by_element(function, inputs, k, w, step, analytic[k], derived[k])
             : along_directions(function, inputs, k, w, step, analytic[k], derived[k], options.directions, generator);
-    check.inputs.push_back(judge(compared, tolerance, numeric_tolerance));
-    check.ok = check.ok && check.inputs.back().verdict == "ok";
+    reports.push_back(judge(compared, tolerance, numeric_tolerance, noise));
   }
+  return reports;
+}
+
+/// Σ_i <v_i, dL/dx_i> as a function of the inputs, with L = <w, function>.
+Function slope(const Function& function, const std::vector<Tensor>& v, const Tensor& w) {
+  return [function, v, w](const Variables& inputs) {
+    const NoGrad record(false);  // finite differences evaluate with recording off and constant inputs
+    Variables x = inputs;
+    for (Variable& input : x)
+      if (!input.requires_grad()) input = Variable(input.value(), true);
+    GradOptions options;
+    options.create_graph = options.allow_unused = true;
+    const Variables gradients = grad({function(x)}, x, {Variable(w)}, options);
+    Variable total(zeros({}));
+    for (std::size_t i = 0; i < v.size(); ++i)
+      if (gradients[i].defined()) total = total + sum(gradients[i] * Variable(v[i]));
+    return total;
+  };
+}
+
+bool is_ok(const InputReport& report) { return report.verdict == "ok"; }
+
+}  // namespace
+
+GradientCheck check_gradients(const Function& function, const std::vector<Tensor>& inputs,
+                              const GradientCheckOptions& options) {
+  require(options.order == 1 || options.order == 2, "check_gradients: expected order 1 or 2, got {}", options.order);
+  // A stream of its own: with the caller's numbers, w could equal x, and a norm's gradient for w = x is nearly zero.
+  Generator generator(options.seed, 0x67726164);
+  const Tensor w = random_normal(function(constants(inputs)).shape(), generator);
+  GradientCheck check;
+  check.inputs = compare(function, inputs, w, options, generator);
+  if (options.order == 2) {
+    std::vector<Tensor> v;
+    for (const Tensor& x : inputs) v.push_back(random_normal(x.shape(), generator));
+    check.second_order = compare(slope(function, v, w), inputs, ones({}), options, generator);
+  }
+  check.ok = std::all_of(check.inputs.begin(), check.inputs.end(), is_ok) &&
+             std::all_of(check.second_order.begin(), check.second_order.end(), is_ok);
   return check;
 }
 
 std::string GradientCheck::text() const {
   std::string result;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const InputReport& r = inputs[i];
-    result += fmt::format(
-        "input {}: analytic/derived {:.1e}, analytic/numeric {:.1e}, derived/numeric {:.1e}, largest gradient {:.2g}, "
-        "worst at {}: {}\n",
-        i, r.analytic_against_derived, r.analytic_against_numeric, r.derived_against_numeric, r.largest_gradient,
-        r.worst_element, r.verdict);
-  }
+  const auto add = [&result](const char* what, const std::vector<InputReport>& reports) {
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      const InputReport& r = reports[i];
+      result += fmt::format(
+          "{}input {}: analytic/derived {:.1e}, analytic/numeric {:.1e}, derived/numeric {:.1e}, largest gradient "
+          "{:.2g}, worst at {}: {}\n",
+          what, i, r.analytic_against_derived, r.analytic_against_numeric, r.derived_against_numeric,
+          r.largest_gradient, r.worst_element, r.verdict);
+    }
+  };
+  add("", inputs);
+  add("second order, ", second_order);
   return result;
 }
 

@@ -224,6 +224,73 @@ TEST_CASE("grad: differentiates through its own cotangents") {
   CHECK(max_error(dw.value(), each(x.value(), [](double v, std::size_t) { return 3 * v * v; })) < kTolerance);
 }
 
+TEST_CASE("backward: a hook sees the complete gradient, and may replace it") {
+  const Variable x(tensor({1, 2}, {2}), true), y = x * x;
+  std::vector<Tensor> seen;
+  const std::size_t look = y.register_hook([&](const Variable& g) {
+    seen.push_back(g.value());
+    return Variable();
+  });
+  const std::size_t halve = x.register_hook([](const Variable& g) { return g * Scalar{0.5}; });
+  sum(y * Scalar{3} + y).backward(true);  // y is used twice: one call, with the sum
+  REQUIRE(seen.size() == 1);
+  CHECK(identical(seen[0], full({2}, 4)));
+  CHECK(identical(x.grad(), tensor({4, 8}, {2})));  // (4·2x)/2
+
+  // Several hooks run in order, each on what the one before returned; grad() sees them, too.
+  x.register_hook([](const Variable& g) { return g + Scalar{1}; });
+  CHECK(identical(grad({sum(y)}, {x}, {}, {false, true, false})[0].value(), tensor({2, 3}, {2})));  // 2x/2 + 1
+
+  x.remove_hook(halve);
+  y.remove_hook(look);
+  CHECK(identical(grad({sum(y)}, {x})[0].value(), tensor({3, 5}, {2})));
+  CHECK(seen.size() == 2);
+  CHECK(error_of([&] { x.remove_hook(halve); }) == "ValueError: remove_hook: there is no hook 0 on this Variable");
+}
+
+TEST_CASE("backward: a hook may remove itself, and is differentiated with a graph of the gradient") {
+  const Variable x(tensor({3}, {1}), true);
+  std::size_t id = 0;
+  id = x.register_hook([&](const Variable& g) {
+    x.remove_hook(id);
+    return g * g;
+  });
+  GradOptions options;
+  options.create_graph = true;
+  const Variable d = grad({sum(x * x)}, {x}, {}, options)[0];  // (2x)²
+  CHECK(d.item() == 36);
+  CHECK(grad({d}, {x})[0].item() == 24);  // 8x
+}
+
+TEST_CASE("backward: hooks that cannot be, or return another shape, are refused") {
+  const Variable x(ones({2}), true), constant(ones({2}));
+  CHECK(error_of([&] { constant.register_hook([](const Variable& g) { return g; }); }) ==
+        "ValueError: register_hook: expected a Variable that requires a gradient; none will reach this one");
+  const Variable y = x * x;
+  y.register_hook([](const Variable&) { return Variable(ones({3})); });
+  CHECK(error_of([&] { sum(y).backward(); }) ==
+        "ShapeError: multiply: a hook returned a gradient of shape (3), expected (2)");
+}
+
+TEST_CASE("backward: visit_gradients shows every gradient, and changes nothing") {
+  const Variable x(tensor({1, 2}, {2}), true), y = x * x, loss = sum(y);
+  std::vector<std::string> names;
+  Tensor at_y, at_x;
+  visit_gradients(loss, Variable(), [&](const Node& node, const Tensor& gradient) {
+    names.push_back(node.name);
+    if (&node == y.node().get()) at_y = gradient;
+    if (&node == x.node().get()) at_x = gradient;
+  });
+  CHECK(names == std::vector<std::string>{"sum", "multiply", "leaf"});
+  CHECK(identical(at_y, ones({2})));
+  CHECK(identical(at_x, tensor({2, 4}, {2})));
+  CHECK(!x.has_grad());
+  loss.backward();  // the graph is still there
+  CHECK(identical(x.grad(), at_x));
+  CHECK(starts_with(error_of([&] { visit_gradients(Variable(ones({})), Variable(), [](const Node&, const Tensor&) {}); }),
+                    "ValueError: visit_gradients: nothing was recorded"));
+}
+
 TEST_CASE("backward: detach stops the gradient") {
   Variable x(full({2}, 3), true);
   const Variable h = x * x;

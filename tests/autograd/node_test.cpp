@@ -1,9 +1,7 @@
 #include "autograd/node.hpp"
 
 #include <doctest/doctest.h>
-#include <pthread.h>
 
-#include <exception>
 #include <functional>
 #include <memory>
 
@@ -23,31 +21,6 @@ using namespace xtg;
 using namespace xtg::testing;
 
 namespace {
-
-/// Runs work on a thread with a stack of 256 KiB, on which a recursion over a long graph does not fit.
-void on_small_stack(const std::function<void()>& work) {
-  struct Job {
-    const std::function<void()>& work;
-    std::exception_ptr error;
-  } job{work, nullptr};
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 256 * 1024);
-  pthread_t thread;
-  const auto start = [](void* argument) -> void* {
-    Job& j = *static_cast<Job*>(argument);
-    try {
-      j.work();
-    } catch (...) {
-      j.error = std::current_exception();
-    }
-    return nullptr;
-  };
-  REQUIRE(pthread_create(&thread, &attributes, start, &job) == 0);
-  pthread_join(thread, nullptr);
-  pthread_attr_destroy(&attributes);
-  if (job.error) std::rethrow_exception(job.error);
-}
 
 /// x² as a user would write it, with a backward that is `factor`·x·dy.
 Variable user_square(const Variable& x, Scalar factor) {
@@ -260,46 +233,4 @@ TEST_CASE("node: graphs are freed whole: walked, not walked, retained, with grap
     CAPTURE(i);
     CHECK(all[i].expired());
   }
-}
-
-TEST_CASE("node: a chain of 1,000,000 operations is walked and destroyed on a stack of 256 KiB") {
-  on_small_stack([] {
-    Variable x(full({2}, 1), true);
-    {
-      Variable y = x;
-      for (int i = 0; i < 1000000; ++i) y = y + Scalar{1};
-      y.backward(full({2}, 3));
-    }
-    if (!identical(x.grad(), full({2}, 3))) throw ValueError("wrong gradient");
-  });
-}
-
-TEST_CASE("node: a chain that is never walked is destroyed on a small stack, too") {
-  on_small_stack([] {
-    const Variable x(full({2}, 1), true);
-    std::weak_ptr<Storage> first;
-    {
-      Variable y = x * x;
-      first = y.storage();
-      for (int i = 0; i < 300000; ++i) y = y * x;  // each keeps its predecessor's numbers
-    }
-    if (!first.expired()) throw ValueError("the graph was not freed");
-  });
-}
-
-TEST_CASE("node: and so is a chain retained, or built as the graph of a gradient") {
-  on_small_stack([] {
-    const Variable x(full({2}, 1), true);
-    GradOptions options;
-    options.create_graph = true;
-    Variable y = x;
-    for (int i = 0; i < 100000; ++i) y = y * x;
-    y.backward(ones({2}), true);
-    Variable d = grad({y}, {x}, {Variable(ones({2}))}, options)[0];
-    if (d.value().data()[0] != 100001) throw ValueError("wrong gradient");
-    const std::weak_ptr<Storage> graph = d.storage(), chain = y.storage();
-    y = Variable();
-    d = Variable();
-    if (!graph.expired() || !chain.expired()) throw ValueError("a graph was not freed");
-  });
 }

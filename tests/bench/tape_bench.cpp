@@ -69,3 +69,5 @@ void record_only(benchmark::State& state) {
 BENCHMARK(record_only)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
+
+BENCHMARK_MAIN();
