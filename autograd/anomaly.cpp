@@ -16,7 +16,11 @@ std::string first_bad(const Tensor& x) {
   std::vector<std::size_t> index(x.dimension());
   auto rest = static_cast<std::size_t>(bad - x.begin());
   for (std::size_t k = x.dimension(); k-- > 0; rest /= x.shape()[k]) index[k] = rest % x.shape()[k];
-  return fmt::format("{} at ({}) of shape {}", std::isnan(*bad) ? "nan" : *bad < 0 ? "-inf" : "inf", fmt::join(index, ", "), to_string(x.shape()));
+  return fmt::format("{} at ({}) of shape {}",
+                     std::isnan(*bad) ? "nan"
+                     : *bad < 0       ? "-inf"
+                                      : "inf",
+                     fmt::join(index, ", "), to_string(x.shape()));
 }
 
 }  // namespace

@@ -46,8 +46,9 @@ std::vector<Tensor> jacobian(const Function& function, const std::vector<Tensor>
 
 std::vector<Tensor> hessian_vector_product(const Function& function, const std::vector<Tensor>& inputs,
                                            const std::vector<Tensor>& v) {
-  require<ShapeError>(v.size() == inputs.size(), "hessian_vector_product: expected {} vectors, one for each input, got {}",
-                      inputs.size(), v.size());
+  require<ShapeError>(v.size() == inputs.size(),
+                      "hessian_vector_product: expected {} vectors, one for each input, got {}", inputs.size(),
+                      v.size());
   for (std::size_t i = 0; i < v.size(); ++i)
     require<ShapeError>(v[i].shape() == inputs[i].shape(),
                         "hessian_vector_product: expected vector {} of shape {}, as the input, got {}", i,

@@ -13,8 +13,8 @@ namespace xtg {
 /// same name outside.
 using Function = std::function<Variable(const Variables& inputs)>;
 
-/// J_i = ∂y/∂x_i for y = function(x), in the shape (shape of y, shape of x_i), at `inputs`: one walk for each element of
-/// y. Zeros where y does not depend on an input.
+/// J_i = ∂y/∂x_i for y = function(x), in the shape (shape of y, shape of x_i), at `inputs`: one walk for each element
+/// of y. Zeros where y does not depend on an input.
 std::vector<Tensor> jacobian(const Function& function, const std::vector<Tensor>& inputs);
 
 /// H·v for a function that gives one number, where H = ∂²y/∂x∂x over all inputs together: result i is

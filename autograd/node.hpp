@@ -91,7 +91,7 @@ struct Node {
   const std::uint64_t serial;  // counts up: an operation's inputs have lower numbers than itself
   const Shape shape;           // of the result
   bool requires_grad;
-  bool released = false;             // walked by a backward that did not retain the graph
+  bool released = false;  // walked by a backward that did not retain the graph
   std::vector<Input> inputs;
   Backward backward;                 // empty for a leaf
   std::shared_ptr<Storage> output;   // only if the backward asked for it, or under KeepValues
@@ -155,8 +155,7 @@ class Inputs {
 
 /// Records an operation with result `value`. Whether it is recorded at all (an input requires a gradient, recording is
 /// on) is decided here; inputs may be undefined. `name` is a string literal: only the pointer is kept.
-Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward,
-                Keep keep = Keep::Nothing);
+Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep = Keep::Nothing);
 
 /// Records an operation that has a definition and an analytic backward. The analytic backward serves first derivatives;
 /// when a graph of the gradient is wanted, the definition is evaluated on one alias per argument and differentiated.

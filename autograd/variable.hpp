@@ -64,7 +64,8 @@ class Variable {
   /// Calls `hook` with the complete gradient of this Variable in every later walk that reaches it, before the gradient
   /// flows on or is added to grad(); what the hook returns takes its place, unless it is undefined. For looking at
   /// gradients, clipping, scaling. Throws ValueError unless this requires a gradient; the walk throws ShapeError if the
-  /// replacement has another shape. Returns a number for remove_hook, which throws ValueError for one that is not there.
+  /// replacement has another shape. Returns a number for remove_hook, which throws ValueError for one that is not
+  /// there.
   std::size_t register_hook(GradientHook hook) const;
   void remove_hook(std::size_t id) const;
 
@@ -99,7 +100,6 @@ struct GradOptions {
 };
 Variables grad(const Variables& outputs, const Variables& inputs, const Variables& grad_outputs = {},
                const GradOptions& options = {});
-
 
 /// Calls visit(node, gradient of <output, dy>) for every node on the way, newest first; keeps the graph, and touches no
 /// leaf's grad(). dy may be undefined for a one-element output.

@@ -32,9 +32,10 @@ TEST_CASE("anomaly: an operation that is not recorded is named, too, and inputs 
         "ValueError: DetectAnomaly: the value of exp (not recorded) is inf at (0) of shape (2)");
   const Scope scope("stem");
   const Variable bad(full({}, std::numeric_limits<Scalar>::infinity())), good(ones({}));
-  CHECK(error_of([&] { multiply(good, bad); }) ==
-        "ValueError: DetectAnomaly: the value of multiply (not recorded, in stem) is inf at () of shape (); its input 1 "
-        "was not finite before");
+  CHECK(
+      error_of([&] { multiply(good, bad); }) ==
+      "ValueError: DetectAnomaly: the value of multiply (not recorded, in stem) is inf at () of shape (); its input 1 "
+      "was not finite before");
 }
 
 TEST_CASE("anomaly: a gradient that is not finite names the operation whose backward gave it") {
@@ -61,8 +62,9 @@ TEST_CASE("anomaly: a graph recorded without the guard has no module to name") {
   const Variable y = sqrt(x);
   const DetectAnomaly detect;
   CHECK(error_of([&] { y.backward(); }) ==
-        fmt::format("ValueError: DetectAnomaly: the gradient of input 0 of sqrt (operation {}) is inf at (0) of shape (1)",
-                    y.node()->serial));
+        fmt::format(
+            "ValueError: DetectAnomaly: the gradient of input 0 of sqrt (operation {}) is inf at (0) of shape (1)",
+            y.node()->serial));
 }
 
 TEST_CASE("anomaly: the gradient given to backward is looked at") {

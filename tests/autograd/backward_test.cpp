@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "autograd/grad_mode.hpp"
-#include "autograd/ops/conv2d.hpp"
 #include "autograd/ops/activation.hpp"
+#include "autograd/ops/conv2d.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/loss.hpp"
 #include "autograd/ops/matmul.hpp"
@@ -287,8 +287,9 @@ TEST_CASE("backward: visit_gradients shows every gradient, and changes nothing")
   CHECK(!x.has_grad());
   loss.backward();  // the graph is still there
   CHECK(identical(x.grad(), at_x));
-  CHECK(starts_with(error_of([&] { visit_gradients(Variable(ones({})), Variable(), [](const Node&, const Tensor&) {}); }),
-                    "ValueError: visit_gradients: nothing was recorded"));
+  CHECK(
+      starts_with(error_of([&] { visit_gradients(Variable(ones({})), Variable(), [](const Node&, const Tensor&) {}); }),
+                  "ValueError: visit_gradients: nothing was recorded"));
 }
 
 TEST_CASE("backward: detach stops the gradient") {

@@ -192,10 +192,9 @@ TEST_CASE("gradcheck: second derivatives are checked on request") {
 TEST_CASE("gradcheck: a first derivative that is right and a second that is wrong") {
   // x³ with a backward that is right in numbers, but holds 3x² as a constant: it cannot be differentiated again.
   const auto detached = [](const Variables& v) {
-    return record("detached", xtg::multiply(v[0].value(), xtg::square(v[0].value())), {v[0]},
-                  [x = v[0].detach()](const Variable& dy, const Context&) {
-                    return Variables{dy * (Scalar{3} * square(x))};
-                  });
+    return record(
+        "detached", xtg::multiply(v[0].value(), xtg::square(v[0].value())), {v[0]},
+        [x = v[0].detach()](const Variable& dy, const Context&) { return Variables{dy * (Scalar{3} * square(x))}; });
   };
   GradientCheckOptions options;
   CHECK(check_gradients(detached, {inputs()[0]}, options).ok);
@@ -210,8 +209,9 @@ TEST_CASE("gradcheck: a gradient that is missing, and one that is not finite") {
   const auto cut = [](const Variables& v) { return v[0].detach() * v[1]; };  // v[0] counts, but has no gradient
   const GradientCheck check = check_gradients(cut, {inputs()[1], inputs()[2]});
   CHECK(!check.ok);
-  CHECK(check.inputs[0].verdict == "the finite difference is the odd one out (a kink, a random function, or a wrong "
-                                   "step?)");
+  CHECK(check.inputs[0].verdict ==
+        "the finite difference is the odd one out (a kink, a random function, or a wrong "
+        "step?)");
   CHECK(check.inputs[1].verdict == "ok");
   const auto infinite = [](const Variables& v) { return sqrt(v[0] * Scalar{0}); };
   CHECK(check_gradients(infinite, {ones({2})}).inputs[0].verdict == "no two of the three agree to tolerance");

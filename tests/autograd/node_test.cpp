@@ -7,8 +7,8 @@
 
 #include "autograd/grad_mode.hpp"
 #include "autograd/gradcheck.hpp"
-#include "autograd/ops/conv2d.hpp"
 #include "autograd/ops/activation.hpp"
+#include "autograd/ops/conv2d.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/loss.hpp"
 #include "autograd/ops/matmul.hpp"

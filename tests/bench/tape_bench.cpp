@@ -15,8 +15,8 @@ using namespace xtg;
 constexpr int kOperations = 1000;
 
 void report(benchmark::State& state) {
-  state.counters["s_per_operation"] = benchmark::Counter(
-      kOperations, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["s_per_operation"] =
+      benchmark::Counter(kOperations, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 /// The chain that tools/bench --peer also runs in PyTorch: y·1.0001 and y + 0.001 in turn.
