@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "tensor/kernels/broadcast.hpp"
 #include "tensor/shaping.hpp"
@@ -22,6 +23,15 @@ template <class F>
 Tensor zip(const char* name, const Tensor& a, const Tensor& b, const F& f) {
   Tensor y(a.shape() == b.shape() ? a.shape() : broadcast_shapes(name, a.shape(), b.shape()));
   kernels::zip(y.data(), y.shape(), a.data(), a.shape(), b.data(), b.shape(), f);
+  return y;
+}
+
+template <class F>
+Mask compare(const char* name, const Tensor& a, const Tensor& b, const F& f) {
+  Mask y{broadcast_shapes(name, a.shape(), b.shape()), {}};
+  y.values.resize(count(y.shape));
+  kernels::zip(y.values.data(), y.shape, a.data(), a.shape(), b.data(), b.shape(),
+               [&f](Scalar u, Scalar v) -> unsigned char { return f(u, v); });
   return y;
 }
 
@@ -55,14 +65,42 @@ Tensor pow(const Tensor& x, Scalar p) {
   return map(x, [p](Scalar v) { return std::pow(v, p); });
 }
 
+Tensor pow(const Tensor& a, const Tensor& b) {
+  return zip("pow", a, b, [](Scalar u, Scalar v) { return std::pow(u, v); });
+}
+
+// A comparison with NaN is false: a NaN in v is what is left, and one in u is asked for.
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return zip("minimum", a, b, [](Scalar u, Scalar v) { return u < v || u != u ? u : v; });
+}
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return zip("maximum", a, b, [](Scalar u, Scalar v) { return u > v || u != u ? u : v; });
+}
+Tensor clamp(const Tensor& x, Scalar low, Scalar high) {
+  require(low <= high, "clamp: expected low ≤ high, got {} and {}", low, high);
+  return map(x, [=](Scalar v) { return v < low ? low : v > high ? high : v; });
+}
+
 Tensor negative(const Tensor& x) {
   return map(x, [](Scalar v) { return -v; });
+}
+Tensor abs(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::abs(v); });
+}
+Tensor sign(const Tensor& x) {
+  return map(x, [](Scalar v) { return v > 0 ? Scalar{1} : v < 0 ? Scalar{-1} : v; });
 }
 Tensor exp(const Tensor& x) {
   return map(x, [](Scalar v) { return std::exp(v); });
 }
+Tensor expm1(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::expm1(v); });
+}
 Tensor log(const Tensor& x) {
   return map(x, [](Scalar v) { return std::log(v); });
+}
+Tensor log1p(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::log1p(v); });
 }
 Tensor sqrt(const Tensor& x) {
   return map(x, [](Scalar v) { return std::sqrt(v); });
@@ -73,19 +111,29 @@ Tensor rsqrt(const Tensor& x) {
 Tensor square(const Tensor& x) {
   return map(x, [](Scalar v) { return v * v; });
 }
+Tensor sin(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::sin(v); });
+}
+Tensor cos(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::cos(v); });
+}
 Tensor tanh(const Tensor& x) {
   return map(x, [](Scalar v) { return std::tanh(v); });
+}
+Tensor erf(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::erf(v); });
 }
 Tensor relu(const Tensor& x) {
   return map(x, [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
 }
 
-Mask less_equal(const Tensor& x, Scalar value) {
-  Mask y{x.shape(), {}};
-  y.values.resize(x.size());
-  kernels::map(y.values.data(), x.data(), x.size(), [value](Scalar v) -> unsigned char { return v <= value; });
-  return y;
-}
+Mask less(const Tensor& a, const Tensor& b) { return compare("less", a, b, std::less<>()); }
+Mask less_equal(const Tensor& a, const Tensor& b) { return compare("less_equal", a, b, std::less_equal<>()); }
+Mask less_equal(const Tensor& x, Scalar value) { return less_equal(x, Tensor(Shape{}, value)); }
+Mask greater(const Tensor& a, const Tensor& b) { return compare("greater", a, b, std::greater<>()); }
+Mask greater_equal(const Tensor& a, const Tensor& b) { return compare("greater_equal", a, b, std::greater_equal<>()); }
+Mask equal(const Tensor& a, const Tensor& b) { return compare("equal", a, b, std::equal_to<>()); }
+Mask not_equal(const Tensor& a, const Tensor& b) { return compare("not_equal", a, b, std::not_equal_to<>()); }
 
 Tensor where(const Mask& mask, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), mask.shape);

@@ -13,23 +13,47 @@ Tensor divide(const Tensor& a, const Tensor& b);
 
 Tensor add(const Tensor& a, Scalar b);
 Tensor multiply(const Tensor& a, Scalar b);
-/// x^p, as std::pow.
+/// x^p and a^b, as std::pow.
 Tensor pow(const Tensor& x, Scalar p);
+Tensor pow(const Tensor& a, const Tensor& b);
+
+/// The smaller and the larger of the two; NaN where either is NaN.
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor maximum(const Tensor& a, const Tensor& b);
+/// x, but at least low and at most high; NaN stays NaN. Throws ValueError unless low ≤ high.
+Tensor clamp(const Tensor& x, Scalar low, Scalar high);
 
 Tensor negative(const Tensor& x);
+Tensor abs(const Tensor& x);
+/// −1, 0 or 1; NaN stays NaN.
+Tensor sign(const Tensor& x);
 Tensor exp(const Tensor& x);
+/// e^x − 1, accurate for small x.
+Tensor expm1(const Tensor& x);
 /// The natural logarithm.
 Tensor log(const Tensor& x);
+/// log(1 + x), accurate for small x.
+Tensor log1p(const Tensor& x);
 Tensor sqrt(const Tensor& x);
 /// 1/√x.
 Tensor rsqrt(const Tensor& x);
 Tensor square(const Tensor& x);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
 Tensor tanh(const Tensor& x);
+/// The error function, 2/√π·∫_0^x exp(−t²) dt.
+Tensor erf(const Tensor& x);
 /// max(x, 0); NaN stays NaN.
 Tensor relu(const Tensor& x);
 
-/// x ≤ value; false for NaN.
+/// Comparisons; with NaN on either side all are false, but for not_equal.
+Mask less(const Tensor& a, const Tensor& b);
+Mask less_equal(const Tensor& a, const Tensor& b);
 Mask less_equal(const Tensor& x, Scalar value);
+Mask greater(const Tensor& a, const Tensor& b);
+Mask greater_equal(const Tensor& a, const Tensor& b);
+Mask equal(const Tensor& a, const Tensor& b);
+Mask not_equal(const Tensor& a, const Tensor& b);
 /// a where the mask is true, else b; the three shapes broadcast.
 Tensor where(const Mask& mask, const Tensor& a, const Tensor& b);
 /// dy where y > 0, else 0: the gradient of relu from its output. Same shapes.

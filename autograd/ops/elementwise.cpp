@@ -1,6 +1,7 @@
 #include "autograd/ops/elementwise.hpp"
 
-#include "autograd/grad_mode.hpp"
+#include <limits>
+
 #include "autograd/ops/reduce.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
@@ -61,9 +62,20 @@ Variable exp(const Variable& x) {
       Keep::Output);
 }
 
+Variable expm1(const Variable& x) {
+  return record(
+      "expm1", expm1(x.value()), {x},
+      [](const Variable& dy, const Context& c) { return Variables{dy * (c.output() + Scalar{1})}; }, Keep::Output);
+}
+
 Variable log(const Variable& x) {
   return record("log", log(x.value()), {x},
                 [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy / x.get()}; });
+}
+
+Variable log1p(const Variable& x) {
+  return record("log1p", log1p(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy / (x.get() + Scalar{1})}; });
 }
 
 Variable sqrt(const Variable& x) {
@@ -94,10 +106,99 @@ Variable pow(const Variable& x, Scalar p) {
   });
 }
 
+// The formulas meet 0·∞ where a^0 = 1 is constant and where log a = −∞. Such elements get the base 1 before anything is
+// computed with them: a mask on the result alone would leave NaN in second derivatives, where the 0 that flows back
+// through the mask is multiplied with ∞.
+Variable pow(const Variable& a, const Variable& b) {
+  return record(
+      "pow", pow(a.value(), b.value()), {a, b}, [a = Saved(a), b = Saved(b)](const Variable& dy, const Context& c) {
+        const Variable x = a.get(), p = b.get(), one(scalar(1));
+        const Tensor zero = scalar(0), smallest = scalar(std::numeric_limits<Scalar>::min());
+        Variables gradients(2);
+        if (c.wants(0)) {  // 0 where p = 0, also where 1/x is not finite
+          const Mask constant = equal(where(greater_equal(abs(x.value()), smallest), one.value(), p.value()), zero);
+          const Variable slope = where(constant, Variable(zero), p) * pow(where(constant, one, x), p - Scalar{1});
+          gradients[0] = sum_to(dy * slope, c.input_shape(0));
+        }
+        if (c.wants(1)) {  // 0 where x = 0 ≤ p
+          const Mask flat = greater_equal(where(equal(x.value(), zero), p.value(), scalar(-1)), zero);
+          const Variable base = where(flat, one, x);
+          gradients[1] = sum_to(dy * (pow(base, p) * log(base)), c.input_shape(1));
+        }
+        return gradients;
+      });
+}
+
+Variable sin(const Variable& x) {
+  return record("sin", sin(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * cos(x.get())}; });
+}
+
+Variable cos(const Variable& x) {
+  return record("cos", cos(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * negative(sin(x.get()))}; });
+}
+
 Variable tanh(const Variable& x) {
   return record(
       "tanh", tanh(x.value()), {x},
       [](const Variable& dy, const Context& c) { return Variables{dy * (Scalar{1} - square(c.output()))}; },
+      Keep::Output);
+}
+
+Variable erf(const Variable& x) {
+  return record("erf", erf(x.value()), {x}, [x = Saved(x)](const Variable& dy, const Context&) {
+    constexpr auto two_over_sqrt_pi = static_cast<Scalar>(1.1283791670955126);
+    return Variables{dy * (two_over_sqrt_pi * exp(negative(square(x.get()))))};
+  });
+}
+
+Variable abs(const Variable& x) {
+  return record("abs", abs(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * sign(x.get())}; });
+}
+
+// Recorded, so that grad() finds a gradient, which is zero, where there is one to find.
+Variable sign(const Variable& x) {
+  return record("sign", sign(x.value()), {x},
+                [](const Variable& dy, const Context&) { return Variables{Variable(zeros_like(dy.value()))}; });
+}
+
+namespace {
+
+/// The gradients of minimum and maximum. Where one is NaN no mask holds, and both get dy.
+Variables to_the_winner(const Variable& dy, const Context& c, const Mask& tie, const Mask& a_loses,
+                        const Mask& b_loses) {
+  const Variable zero(scalar(0)), share = where(tie, dy * Scalar{0.5}, dy);
+  return {c.wants(0) ? sum_to(where(a_loses, zero, share), c.input_shape(0)) : Variable(),
+          c.wants(1) ? sum_to(where(b_loses, zero, share), c.input_shape(1)) : Variable()};
+}
+
+}  // namespace
+
+Variable minimum(const Variable& a, const Variable& b) {
+  return record("minimum", minimum(a.value(), b.value()), {a, b},
+                [a = Saved(a), b = Saved(b)](const Variable& dy, const Context& c) {
+                  const Tensor &u = a.value(), &v = b.value();
+                  return to_the_winner(dy, c, equal(u, v), greater(u, v), less(u, v));
+                });
+}
+
+Variable maximum(const Variable& a, const Variable& b) {
+  return record("maximum", maximum(a.value(), b.value()), {a, b},
+                [a = Saved(a), b = Saved(b)](const Variable& dy, const Context& c) {
+                  const Tensor &u = a.value(), &v = b.value();
+                  return to_the_winner(dy, c, equal(u, v), less(u, v), greater(u, v));
+                });
+}
+
+Variable clamp(const Variable& x, Scalar low, Scalar high) {
+  return record(
+      "clamp", clamp(x.value(), low, high), {x},
+      [x = Saved(x)](const Variable& dy, const Context& c) {
+        const Mask unchanged = equal(x.value(), c.output().value());
+        return Variables{where(unchanged, dy, Variable(scalar(0)))};
+      },
       Keep::Output);
 }
 
@@ -108,5 +209,12 @@ Variable where(const Mask& mask, const Variable& a, const Variable& b) {
                      c.wants(1) ? sum_to(where(mask, zero, dy), c.input_shape(1)) : Variable()};
   });
 }
+
+Mask less(const Variable& a, const Variable& b) { return less(a.value(), b.value()); }
+Mask less_equal(const Variable& a, const Variable& b) { return less_equal(a.value(), b.value()); }
+Mask greater(const Variable& a, const Variable& b) { return greater(a.value(), b.value()); }
+Mask greater_equal(const Variable& a, const Variable& b) { return greater_equal(a.value(), b.value()); }
+Mask equal(const Variable& a, const Variable& b) { return equal(a.value(), b.value()); }
+Mask not_equal(const Variable& a, const Variable& b) { return not_equal(a.value(), b.value()); }
 
 }  // namespace xtg

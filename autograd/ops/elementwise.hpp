@@ -5,7 +5,8 @@
 namespace xtg {
 
 // Element by element, with NumPy broadcasting. d… in the comments is the gradient that flows back for upstream dy,
-// which is summed over the axes along which the argument was repeated. Shapes that do not fit throw ShapeError.
+// which is summed over the axes along which the argument was repeated. minimum, maximum, clamp and sign pass NaN
+// on. Shapes that do not fit throw ShapeError.
 
 Variable add(const Variable& a, const Variable& b);       // da = dy, db = dy
 Variable subtract(const Variable& a, const Variable& b);  // da = dy, db = −dy
@@ -31,9 +32,10 @@ Variable erf(const Variable& x);     // dx = dy·2/√π·exp(−x²)
 Variable abs(const Variable& x);     // dx = dy·sign x, 0 at 0
 Variable sign(const Variable& x);    // −1, 0 or 1; dx = 0
 
-Variable minimum(const Variable& a, const Variable& b);    // dy to the smaller one; where equal, half to each
-Variable maximum(const Variable& a, const Variable& b);    // dy to the larger one; where equal, half to each
-Variable clamp(const Variable& x, Scalar low, Scalar high);  // dx = dy where low ≤ x ≤ high, else 0
+Variable minimum(const Variable& a, const Variable& b);  // dy to the smaller one; where equal, half to each
+Variable maximum(const Variable& a, const Variable& b);  // dy to the larger one; where equal, half to each
+/// x, but at least low and at most high; dx = dy where low ≤ x ≤ high, else 0. Throws ValueError unless low ≤ high.
+Variable clamp(const Variable& x, Scalar low, Scalar high);
 /// a where the mask is true, else b. The mask is a constant.
 Variable where(const Mask& mask, const Variable& a, const Variable& b);
 

@@ -12,9 +12,10 @@ using namespace xtg::testing;
 namespace {
 
 struct Binary {
-  const char* name;
+  std::string name;
   Tensor (*function)(const Tensor&, const Tensor&);
   std::function<Scalar(Scalar, Scalar)> naive;
+  bool takes_negative = true;
 };
 
 const std::vector<Binary>& binaries() {
@@ -23,6 +24,28 @@ const std::vector<Binary>& binaries() {
       {"subtract", subtract, [](Scalar a, Scalar b) { return a - b; }},
       {"multiply", multiply, [](Scalar a, Scalar b) { return a * b; }},
       {"divide", divide, [](Scalar a, Scalar b) { return a / b; }},
+      {"minimum", minimum, [](Scalar a, Scalar b) { return std::min(a, b); }},
+      {"maximum", maximum, [](Scalar a, Scalar b) { return std::max(a, b); }},
+      {"pow", [](const Tensor& a, const Tensor& b) { return xtg::pow(a, b); },
+       [](Scalar a, Scalar b) { return std::pow(a, b); }, false},
+  };
+  return list;
+}
+
+struct Comparison {
+  std::string name;
+  Mask (*function)(const Tensor&, const Tensor&);
+  bool (*naive)(Scalar, Scalar);
+};
+
+const std::vector<Comparison>& comparisons() {
+  static const std::vector<Comparison> list = {
+      {"less", less, [](Scalar a, Scalar b) { return a < b; }},
+      {"less_equal", less_equal, [](Scalar a, Scalar b) { return a <= b; }},
+      {"greater", greater, [](Scalar a, Scalar b) { return a > b; }},
+      {"greater_equal", greater_equal, [](Scalar a, Scalar b) { return a >= b; }},
+      {"equal", equal, [](Scalar a, Scalar b) { return a == b; }},
+      {"not_equal", not_equal, [](Scalar a, Scalar b) { return a != b; }},
   };
   return list;
 }
@@ -65,7 +88,7 @@ TEST_CASE("elementwise: two arrays broadcast as a loop over indices says") {
       CAPTURE(op.name);
       CAPTURE(to_string(sa));
       CAPTURE(to_string(sb));
-      const Tensor a = normal(sa, 1), b = positive(sb, 2);
+      const Tensor a = op.takes_negative ? normal(sa, 1) : positive(sa, 1), b = positive(sb, 2);
       const Shape shape = broadcast_shapes("test", sa, sb);
       CHECK(identical(op.function(a, b), naive_zip(shape, a, b, op.naive)));
     }
@@ -81,26 +104,37 @@ TEST_CASE("elementwise: large arrays, above the size at which threads share the 
     const Shape &sa = shapes.first, &sb = shapes.second;  // clang 14 captures no structured bindings
     CAPTURE(to_string(sa));
     CAPTURE(to_string(sb));
-    const Tensor a = normal(sa, 3), b = positive(sb, 4);
+    const Tensor b = positive(sb, 4);
     const Shape shape = broadcast_shapes("test", sa, sb);
-    for (const Binary& op : binaries()) CHECK(identical(op.function(a, b), naive_zip(shape, a, b, op.naive)));
+    for (const Binary& op : binaries()) {
+      const Tensor a = op.takes_negative ? normal(sa, 3) : positive(sa, 3);
+      CHECK(identical(op.function(a, b), naive_zip(shape, a, b, op.naive)));
+    }
   }
 }
 
 TEST_CASE("elementwise: functions of one array") {
   struct Unary {
-    const char* name;
+    std::string name;
     Tensor (*function)(const Tensor&);
     double (*naive)(double);
   };
   const std::vector<Unary> list = {
       {"negative", negative, [](double v) { return -v; }},
       {"exp", exp, [](double v) { return std::exp(v); }},
+      {"expm1", expm1, [](double v) { return std::expm1(v); }},
       {"log", log, [](double v) { return std::log(v); }},
+      {"log1p", log1p, [](double v) { return std::log1p(v); }},
       {"sqrt", sqrt, [](double v) { return std::sqrt(v); }},
       {"rsqrt", rsqrt, [](double v) { return 1 / std::sqrt(v); }},
       {"square", square, [](double v) { return v * v; }},
+      {"sin", sin, [](double v) { return std::sin(v); }},
+      {"cos", cos, [](double v) { return std::cos(v); }},
       {"tanh", tanh, [](double v) { return std::tanh(v); }},
+      {"erf", erf, [](double v) { return std::erf(v); }},
+      {"sign", sign, [](double) { return 1.0; }},
+      {"clamp", [](const Tensor& x) { return clamp(x, Scalar{0.75}, Scalar{1.5}); },
+       [](double v) { return std::min(std::max(v, 0.75), 1.5); }},
       {"relu", relu, [](double v) { return v > 0 ? v : 0; }},
       {"plus 3", [](const Tensor& x) { return xtg::add(x, Scalar{3}); }, [](double v) { return v + 3; }},
       {"times -2", [](const Tensor& x) { return xtg::multiply(x, Scalar{-2}); }, [](double v) { return v * -2; }},
@@ -121,9 +155,87 @@ TEST_CASE("elementwise: functions of one array") {
   CHECK(max_error(xtg::tanh(x),
                   tensor({-0.9640275800758169, -0.46211715726000976, 0, 0.46211715726000976, 0.9640275800758169},
                          {5})) < 1e-6);
+  CHECK(identical(xtg::abs(x), tensor({2, 0.5, 0, 0.5, 2}, {5})));
+  CHECK(identical(xtg::sign(x), tensor({-1, -1, 0, 1, 1}, {5})));
+  CHECK(max_error(xtg::erf(x),
+                  tensor({-0.9953222650189527, -0.5204998778130465, 0, 0.5204998778130465, 0.9953222650189527}, {5})) <
+        1e-6);
+  CHECK(max_error(xtg::sin(x),
+                  tensor({-0.9092974268256817, -0.479425538604203, 0, 0.479425538604203, 0.9092974268256817}, {5})) <
+        1e-6);
+  CHECK(max_error(xtg::cos(x),
+                  tensor({-0.4161468365471424, 0.8775825618903728, 1, 0.8775825618903728, -0.4161468365471424}, {5})) <
+        1e-6);
   CHECK(std::isnan(xtg::relu(full({2}, kNan)).data()[1]));
+  CHECK(std::isnan(xtg::sign(full({2}, kNan)).data()[1]));
   CHECK(xtg::relu(full({2}, -kInfinity)).data()[1] == 0);
   CHECK(xtg::pow(zeros({1}), 0).data()[0] == 1);
+}
+
+TEST_CASE("elementwise: expm1 and log1p keep their digits near 0") {
+  const double t = 1e-10;  // the next term of either series, t²/2, is beyond a float's digits and within a double's
+  const double tolerance = 4 * static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+  for (const double x : {t, -t}) {
+    CHECK(max_error(xtg::expm1(tensor({x}, {1})), tensor({x + x * x / 2}, {1})) < tolerance);
+    CHECK(max_error(xtg::log1p(tensor({x}, {1})), tensor({x - x * x / 2}, {1})) < tolerance);
+  }
+}
+
+TEST_CASE("elementwise: minimum and maximum give NaN where either is NaN, clamp where x is") {
+  const Tensor a = tensor({kNan, 1, kNan, kInfinity, -kInfinity, 2}, {6});
+  const Tensor b = tensor({1, kNan, kNan, 1, 1, 2}, {6});
+  for (const auto& [low, high] :
+       {std::make_pair(minimum(a, b), maximum(a, b)), std::make_pair(minimum(b, a), maximum(b, a))}) {
+    for (const std::size_t i : {0, 1, 2}) {
+      CHECK(std::isnan(low.data()[i]));
+      CHECK(std::isnan(high.data()[i]));
+    }
+    CHECK((low.data()[3] == 1 && high.data()[3] == kInfinity));
+    CHECK((low.data()[4] == -kInfinity && high.data()[4] == 1));
+    CHECK((low.data()[5] == 2 && high.data()[5] == 2));
+  }
+  for (const Tensor& y : {minimum(scalar(kNan), ones({2, 3})), maximum(ones({2, 3}), scalar(kNan))})
+    for (const Scalar v : y) CHECK(std::isnan(v));  // a repeated NaN
+  const Tensor y = clamp(tensor({kNan, -kInfinity, -1, 0, 2, 3, kInfinity}, {7}), -1, 2);
+  CHECK(std::isnan(y.data()[0]));
+  const std::vector<Scalar> expected = {-1, -1, 0, 2, 2, 2};
+  CHECK(std::equal(expected.begin(), expected.end(), y.data() + 1));
+  CHECK(error_of([&] { clamp(a, 2, 1); }) == "ValueError: clamp: expected low ≤ high, got 2 and 1");
+}
+
+TEST_CASE("elementwise: comparisons broadcast, tell equal numbers apart from near ones, and are false for NaN") {
+  const std::vector<std::pair<Shape, Shape>> pairs = {
+      {{2, 3}, {2, 3}}, {{2, 1, 4}, {3, 1}}, {{}, {5}},        {{5}, {}},
+      {{}, {}},         {{0, 3}, {3}},       {{3, 1}, {1, 0}}, {{7001, 17}, {17}}};
+  for (const auto& shapes : pairs) {
+    const Shape &sa = shapes.first, &sb = shapes.second;  // clang 14 captures no structured bindings
+    CAPTURE(to_string(sa));
+    CAPTURE(to_string(sb));
+    const auto coarse = [](Tensor x) {  // −1, 0 and 1: many are equal
+      for (Scalar& v : x) v = std::round(std::min(std::max(v, Scalar{-1}), Scalar{1}));
+      return x;
+    };
+    const Tensor a = coarse(normal(sa, 11)), b = coarse(normal(sb, 12));
+    const Shape shape = broadcast_shapes("test", sa, sb);
+    for (const Comparison& op : comparisons()) {
+      CAPTURE(op.name);
+      const Mask mask = op.function(a, b);
+      REQUIRE(mask.shape == shape);
+      REQUIRE(mask.values.size() == count(shape));
+      const Tensor expected = naive_zip(shape, a, b, [&](Scalar u, Scalar v) { return Scalar(op.naive(u, v)); });
+      CHECK(std::equal(mask.values.begin(), mask.values.end(), expected.begin()));
+    }
+  }
+  for (const Comparison& op : comparisons()) {
+    CAPTURE(op.name);
+    const bool unequal = op.name == "not_equal";
+    for (const Mask& mask : {op.function(scalar(kNan), scalar(0)), op.function(scalar(0), scalar(kNan)),
+                             op.function(scalar(kNan), scalar(kNan))})
+      CHECK(mask.values[0] == unequal);
+    CHECK(error_of([&] {
+            op.function(ones({2, 3}), ones({2}));
+          }) == "ShapeError: " + op.name + ": shapes (2, 3) and (2) do not broadcast");
+  }
 }
 
 TEST_CASE("elementwise: less_equal and where, all three arguments broadcast") {
@@ -189,7 +301,7 @@ TEST_CASE("elementwise: shapes that do not broadcast are refused by name") {
   for (const Binary& op : binaries())
     CHECK(error_of([&] {
             op.function(ones({2, 3}), ones({2}));
-          }) == std::string("ShapeError: ") + op.name + ": shapes (2, 3) and (2) do not broadcast");
+          }) == "ShapeError: " + op.name + ": shapes (2, 3) and (2) do not broadcast");
 }
 
 TEST_CASE("elementwise: all_finite") {

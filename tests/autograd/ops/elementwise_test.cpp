@@ -1,5 +1,5 @@
-#include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
+#include "autograd/ops/activation.hpp"
 
 #include <doctest/doctest.h>
 
@@ -19,7 +19,7 @@ constexpr bool kDouble = sizeof(Scalar) == 8;
 
 /// A function of one number, with its derivatives.
 struct Unary {
-  const char* name;
+  std::string name;
   Variable (*function)(const Variable&);
   double (*f)(double);
   double (*d1)(double);
@@ -30,11 +30,17 @@ struct Unary {
 double zero(double) { return 0; }
 double tanh1(double x) { return 1 - std::tanh(x) * std::tanh(x); }
 
+double erf1(double x) { return 2 / std::sqrt(std::acos(-1.0)) * std::exp(-x * x); }
+
 const std::vector<Unary>& unaries() {
   static const std::vector<Unary> list = {
       {"negative", negative, [](double x) { return -x; }, [](double) { return -1.0; }, zero, zero},
       {"exp", exp, [](double x) { return std::exp(x); }, [](double x) { return std::exp(x); },
        [](double x) { return std::exp(x); }, [](double x) { return std::exp(x); }},
+      {"expm1", expm1, [](double x) { return std::expm1(x); }, [](double x) { return std::exp(x); },
+       [](double x) { return std::exp(x); }, [](double x) { return std::exp(x); }},
+      {"log1p", log1p, [](double x) { return std::log1p(x); }, [](double x) { return 1 / (1 + x); },
+       [](double x) { return -std::pow(1 + x, -2); }, [](double x) { return 2 * std::pow(1 + x, -3); }},
       {"log", log, [](double x) { return std::log(x); }, [](double x) { return 1 / x; },
        [](double x) { return -1 / (x * x); }, [](double x) { return 2 / (x * x * x); }},
       {"sqrt", sqrt, [](double x) { return std::sqrt(x); }, [](double x) { return 0.5 / std::sqrt(x); },
@@ -43,6 +49,14 @@ const std::vector<Unary>& unaries() {
        [](double x) { return 0.75 * std::pow(x, -2.5); }, [](double x) { return -1.875 * std::pow(x, -3.5); }},
       {"square", square, [](double x) { return x * x; }, [](double x) { return 2 * x; }, [](double) { return 2.0; },
        zero},
+      {"sin", sin, [](double x) { return std::sin(x); }, [](double x) { return std::cos(x); },
+       [](double x) { return -std::sin(x); }, [](double x) { return -std::cos(x); }},
+      {"cos", cos, [](double x) { return std::cos(x); }, [](double x) { return -std::sin(x); },
+       [](double x) { return -std::cos(x); }, [](double x) { return std::sin(x); }},
+      {"erf", erf, [](double x) { return std::erf(x); }, erf1, [](double x) { return -2 * x * erf1(x); },
+       [](double x) { return (4 * x * x - 2) * erf1(x); }},
+      {"abs(-x)", [](const Variable& x) { return abs(-x); }, [](double x) { return x; }, [](double) { return 1.0; },
+       zero, zero},
       {"tanh", tanh, [](double x) { return std::tanh(x); }, tanh1,
        [](double x) { return -2 * std::tanh(x) * tanh1(x); },
        [](double x) { return tanh1(x) * (6 * std::tanh(x) * std::tanh(x) - 2); }},
@@ -54,6 +68,13 @@ const std::vector<Unary>& unaries() {
       {"pow -1", [](const Variable& x) { return pow(x, -1); }, [](double x) { return 1 / x; },
        [](double x) { return -1 / (x * x); }, [](double x) { return 2 / (x * x * x); },
        [](double x) { return -6 / (x * x * x * x); }},
+      {"pow x", [](const Variable& x) { return pow(x, Variable(scalar(Scalar{2.5}))); },
+       [](double x) { return std::pow(x, 2.5); }, [](double x) { return 2.5 * std::pow(x, 1.5); },
+       [](double x) { return 3.75 * std::sqrt(x); }, [](double x) { return 1.875 / std::sqrt(x); }},
+      {"2^x", [](const Variable& x) { return pow(Variable(scalar(2)), x); }, [](double x) { return std::pow(2, x); },
+       [](double x) { return std::log(2) * std::pow(2, x); },
+       [](double x) { return std::log(2) * std::log(2) * std::pow(2, x); },
+       [](double x) { return std::pow(std::log(2), 3) * std::pow(2, x); }},
       {"x*x*x", [](const Variable& x) { return x * x * x; }, [](double x) { return x * x * x; },
        [](double x) { return 3 * x * x; }, [](double x) { return 6 * x; }, [](double) { return 6.0; }},
       {"1 / x", [](const Variable& x) { return Scalar{1} / x; }, [](double x) { return 1 / x; },
@@ -118,7 +139,7 @@ TEST_CASE("elementwise ops: gradients of two arrays, summed back over what was r
       {{1, 3}, {0, 1}}, {{2, 3, 4}, {1, 1, 4}}, {{5, 1}, {1, 7}}, {{7001, 3}, {3}},
   };
   struct Binary {
-    const char* name;
+    std::string name;
     Variable (*function)(const Variable&, const Variable&);
     Scalar (*f)(Scalar, Scalar);
     Scalar (*da)(Scalar, Scalar);
@@ -131,6 +152,13 @@ TEST_CASE("elementwise ops: gradients of two arrays, summed back over what was r
       {"multiply", multiply, [](S a, S b) { return a * b; }, [](S, S b) { return b; }, [](S a, S) { return a; }},
       {"divide", divide, [](S a, S b) { return a / b; }, [](S, S b) { return 1 / b; },
        [](S a, S b) { return -a / (b * b); }},
+      {"minimum", minimum, [](S a, S b) { return a < b ? a : b; }, [](S a, S b) { return S(a < b); },
+       [](S a, S b) { return S(b < a); }},
+      {"maximum", maximum, [](S a, S b) { return a > b ? a : b; }, [](S a, S b) { return S(a > b); },
+       [](S a, S b) { return S(b > a); }},
+      {"pow", [](const Variable& a, const Variable& b) { return pow(square(a), b); },
+       [](S a, S b) { return std::pow(a * a, b); }, [](S a, S b) { return 2 * b * std::pow(a * a, b) / a; },
+       [](S a, S b) { return std::pow(a * a, b) * std::log(a * a); }},
   };
   for (const auto& shapes : pairs) {
     const Shape &sa = shapes.first, &sb = shapes.second;  // clang 14 captures no structured bindings
@@ -149,7 +177,7 @@ TEST_CASE("elementwise ops: gradients of two arrays, summed back over what was r
         return naive_sum_to(naive_zip(shape, whole, dy, [](S u, S v) { return u * v; }), to);
       };
       const double tolerance = kDouble ? 1e-12 : 1e-5;
-      if (count(shape) > 0) CHECK(largest(a.grad()) > 0.01);
+      if (count(shape) > 0) CHECK(largest(a.grad()) + largest(b.grad()) > 0.01);  // min and max choose one of them
       CHECK(max_error(a.grad(), expected(op.da, sa)) < tolerance);
       CHECK(max_error(b.grad(), expected(op.db, sb)) < tolerance);
     }
@@ -166,6 +194,12 @@ TEST_CASE("elementwise ops: gradients and second derivatives against finite diff
       [](const Variable& a, const Variable& b) { return a / b; },
       [](const Variable& a, const Variable& b) { return exp(a * b) / rsqrt(b); },
       [](const Variable& a, const Variable& b) { return where(less_equal(a.value(), 1), a * b, square(b)); },
+      [](const Variable& a, const Variable& b) { return pow(a, b); },
+      [](const Variable& a, const Variable& b) { return pow(a, b - Scalar{1.25}) * b; },  // also negative exponents
+      [](const Variable& a, const Variable& b) { return minimum(a * b, square(b)) + maximum(a, b) * b; },
+      [](const Variable& a, const Variable& b) { return clamp(a * b, Scalar{0.75}, Scalar{1.5}) * a * b; },
+      [](const Variable& a, const Variable& b) { return sin(a) * cos(b) + erf(a - b) * log1p(a) + expm1(a * b); },
+      [](const Variable& a, const Variable& b) { return abs(a - b) * a * b + sign(a - b) * square(a * b); },
   };
   for (const auto& f : list)
     for (const auto& [sa, sb] : std::vector<std::pair<Shape, Shape>>{{{2, 3}, {3}}, {{3, 1}, {2, 1, 4}}, {{}, {5}}})
@@ -175,7 +209,7 @@ TEST_CASE("elementwise ops: gradients and second derivatives against finite diff
 
 TEST_CASE("elementwise ops: one Variable in both places, to second order") {
   struct Repeated {
-    const char* name;
+    std::string name;
     std::function<Variable(const Variable&)> function;
     double (*d1)(double);
     double (*d2)(double);
@@ -195,6 +229,12 @@ TEST_CASE("elementwise ops: one Variable in both places, to second order") {
        [](double a) { return 3 * a * a; }, [](double a) { return 6 * a; }},
       {"divide", [](const Variable& a) { return divide(a, a) + square(a); }, [](double a) { return 2 * a; },
        [](double) { return 2.0; }},
+      {"minimum", [](const Variable& a) { return square(minimum(a, a)); }, [](double a) { return 2 * a; },
+       [](double) { return 2.0; }},
+      {"maximum", [](const Variable& a) { return square(maximum(a, a)); }, [](double a) { return 2 * a; },
+       [](double) { return 2.0; }},
+      {"pow", [](const Variable& a) { return pow(a, a); }, [](double a) { return std::pow(a, a) * (1 + std::log(a)); },
+       [](double a) { return std::pow(a, a) * (std::pow(1 + std::log(a), 2) + 1 / a); }},
       {"where", [](const Variable& a) { return square(where(less_equal(a.value(), 1), a, a)); },
        [](double a) { return 2 * a; }, [](double) { return 2.0; }},
   };
@@ -244,6 +284,149 @@ TEST_CASE("elementwise ops: pow at 0") {
   CHECK(largest(x.grad()) == 0);
 }
 
+TEST_CASE("elementwise ops: pow of two arrays where its formulas meet 0 times infinity") {
+  const Scalar nan = std::numeric_limits<Scalar>::quiet_NaN(), inf = std::numeric_limits<Scalar>::infinity();
+  const Scalar tiny = std::numeric_limits<Scalar>::denorm_min(), ln2 = std::log(Scalar{2});
+  struct Point {
+    Scalar a, b, y, da, db;
+  };
+  const std::vector<Point> points = {
+      {0, 0, 1, 0, 0},
+      {0, 1, 0, 1, 0},
+      {0, 2, 0, 0, 0},
+      {0, Scalar{0.5}, 0, inf, 0},
+      {0, -1, inf, -inf, -inf},
+      {2, 0, 1, 0, ln2},
+      {nan, 0, 1, 0, nan},
+      {inf, 0, 1, 0, inf},
+      {tiny, 0, 1, 0, std::log(tiny)},
+      {-2, 0, 1, 0, nan},
+      {-2, 2, 4, -4, nan},
+      {-2, Scalar{0.5}, nan, nan, nan},
+  };
+  const auto same = [](Scalar u, Scalar v) {
+    return u == v || (std::isnan(u) && std::isnan(v)) || std::abs(u - v) < Scalar{1e-5} * std::abs(v);
+  };
+  for (const Point& point : points) {
+    CAPTURE(point.a);
+    CAPTURE(point.b);
+    Variable a(scalar(point.a), true), b(scalar(point.b), true);
+    const Variable y = pow(a, b);
+    y.backward();
+    CHECK(same(y.item(), point.y));
+    CHECK(same(a.grad().data()[0], point.da));
+    CHECK(same(b.grad().data()[0], point.db));
+  }
+
+  struct Second {
+    Scalar a, b, aa, ab, bb;
+  };
+  const std::vector<Second> seconds = {{0, 0, 0, 0, 0},
+                                       {0, 2, 2, 0, 0},
+                                       {0, 3, 0, 0, 0},
+                                       {2, 0, 0, Scalar{0.5}, ln2 * ln2},
+                                       {2, 1, 0, 1 + ln2, 2 * ln2 * ln2}};
+  GradOptions options;
+  options.create_graph = true;
+  for (const Second& point : seconds) {
+    CAPTURE(point.a);
+    CAPTURE(point.b);
+    const Variable a(scalar(point.a), true), b(scalar(point.b), true);
+    const Variables first = grad({pow(a, b)}, {a, b}, {}, options);
+    const Variables of_a = grad({first[0]}, {a, b}, {}, options), of_b = grad({first[1]}, {a, b}, {}, options);
+    CHECK(same(of_a[0].item(), point.aa));
+    CHECK(same(of_a[1].item(), point.ab));
+    CHECK(same(of_b[0].item(), point.ab));
+    CHECK(same(of_b[1].item(), point.bb));
+  }
+  // Negative bases with a constant exponent, to third order: no logarithm is taken.
+  const Variable a(tensor({-2, 0, 3}, {3}), true), b(tensor({3, 3, 3}, {3})), one(ones({3}));
+  Variable d = pow(a, b);
+  for (const Tensor& expected : {tensor({12, 0, 27}, {3}), tensor({-12, 0, 18}, {3}), tensor({6, 6, 6}, {3})}) {
+    d = grad({d}, {a}, {one}, options)[0];
+    CHECK(max_error(d.value(), expected) < 1e-5);
+  }
+}
+
+TEST_CASE("elementwise ops: minimum and maximum share dy where they tie, and give it to both where one is NaN") {
+  const Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
+  const Tensor at = tensor({1, 2, 2, nan, 1}, {5}), bt = tensor({2, 1, 2, 1, nan}, {5}),
+               dy = tensor({1, 3, 5, 7, 9}, {5});
+  const Tensor winner = tensor({1, 0, 2.5, 7, 9}, {5}), other = tensor({0, 3, 2.5, 7, 9}, {5});
+  Variable a(at, true), b(bt, true);
+  minimum(a, b).backward(dy);
+  CHECK(identical(a.grad(), winner));
+  CHECK(identical(b.grad(), other));
+  a.zero_grad();
+  b.zero_grad();
+  maximum(a, b).backward(dy);
+  CHECK(identical(a.grad(), other));
+  CHECK(identical(b.grad(), winner));
+
+  Variable row(tensor({1, 3}, {2}), true), table(tensor({1, 2, 4, 3}, {2, 2}), true);  // ties with a repeated array
+  maximum(row, table).backward(tensor({2, 4, 6, 8}, {2, 2}));
+  CHECK(identical(row.grad(), tensor({1, 8}, {2})));
+  CHECK(identical(table.grad(), tensor({1, 0, 6, 4}, {2, 2})));
+}
+
+TEST_CASE("elementwise ops: clamp passes dy on from bound to bound, bounds included") {
+  const Scalar nan = std::numeric_limits<Scalar>::quiet_NaN(), inf = std::numeric_limits<Scalar>::infinity();
+  const Tensor at = tensor({-2, -1, 0, 2, 3, inf, nan}, {7}), dy = tensor({1, 2, 3, 4, 5, 6, 7}, {7});
+  Variable x(at, true);
+  const Variable y = clamp(x, -1, 2);
+  CHECK(std::isnan(y.value().data()[6]));
+  y.backward(dy);
+  CHECK(identical(x.grad(), tensor({0, 2, 3, 4, 0, 0, 0}, {7})));
+  x.zero_grad();
+  clamp(x, 0, inf).backward(dy);  // an open end
+  CHECK(identical(x.grad(), tensor({0, 0, 3, 4, 5, 6, 0}, {7})));
+  x.zero_grad();
+  clamp(x, 2, 2).backward(dy);
+  CHECK(identical(x.grad(), tensor({0, 0, 0, 4, 0, 0, 0}, {7})));
+  CHECK(clamp(Variable(zeros({0, 3})), 0, 1).shape() == Shape{0, 3});
+  CHECK(error_of([&] { clamp(x, 2, 1); }) == "ValueError: clamp: expected low ≤ high, got 2 and 1");
+  CHECK(error_of([&] { clamp(x, nan, 1); }) == "ValueError: clamp: expected low ≤ high, got nan and 1");
+  CHECK(error_of([&] { clamp(x, 0, nan); }) == "ValueError: clamp: expected low ≤ high, got 0 and nan");
+}
+
+TEST_CASE("elementwise ops: abs has gradient 0 at 0, and sign a gradient, which is 0") {
+  const Tensor at = tensor({-2, 0, 3}, {3}), dy = tensor({5, 6, 7}, {3});
+  GradOptions options;
+  options.create_graph = true;
+  const Variable x(at, true);
+  const Variable d = grad({abs(x)}, {x}, {Variable(dy)}, options)[0];
+  CHECK(max_error(d.value(), tensor({-5, 0, 7}, {3})) == 0);
+  CHECK(largest(grad({d}, {x}, {Variable(dy)})[0].value()) == 0);
+  const Variable s = sign(x);
+  CHECK(identical(s.value(), tensor({-1, 0, 1}, {3})));
+  CHECK(identical(grad({s}, {x}, {Variable(dy)})[0].value(), zeros({3})));  // without allow_unused
+}
+
+TEST_CASE("elementwise ops: the gradients of erf and tanh at large arguments are 0, to second order") {
+  GradOptions options;
+  options.create_graph = true;
+  const Tensor at = tensor({-1000, 1000}, {2}), dy = tensor({2, 3}, {2});
+  for (Variable (*f)(const Variable&) : {static_cast<Variable (*)(const Variable&)>(erf), tanh}) {
+    const Variable x(at, true);
+    const Variable y = f(x), d = grad({y}, {x}, {Variable(dy)}, options)[0];
+    CHECK(identical(y.value(), tensor({-1, 1}, {2})));
+    CHECK(max_error(d.value(), zeros({2})) == 0);
+    CHECK(max_error(grad({d}, {x}, {Variable(dy)})[0].value(), zeros({2})) == 0);
+  }
+}
+
+TEST_CASE("elementwise ops: comparisons of Variables compare their numbers") {
+  const Variable a(tensor({1, 2, 3}, {3}), true), b(tensor({2}, {1}), true);
+  const auto values = [](const Mask& mask) { return std::vector<int>(mask.values.begin(), mask.values.end()); };
+  CHECK(values(less(a, b)) == std::vector<int>{1, 0, 0});
+  CHECK(values(less_equal(a, b)) == std::vector<int>{1, 1, 0});
+  CHECK(values(greater(a, b)) == std::vector<int>{0, 0, 1});
+  CHECK(values(greater_equal(a, b)) == std::vector<int>{0, 1, 1});
+  CHECK(values(equal(a, b)) == std::vector<int>{0, 1, 0});
+  CHECK(values(not_equal(a, b)) == std::vector<int>{1, 0, 1});
+  CHECK(less(a, b).shape == Shape{3});
+}
+
 TEST_CASE("elementwise ops: where sends each element's gradient to where it came from") {
   const Mask mask = less_equal(tensor({-1, 1, -1}, {3, 1}), 0);
   Variable a(normal({2, 3, 4}, 1), true), b(normal({4}, 2), true);
@@ -265,6 +448,10 @@ TEST_CASE("elementwise ops: shapes that do not broadcast are refused by name") {
   CHECK(error_of([&] { a - b; }) == "ShapeError: subtract: shapes (2, 3) and (2) do not broadcast");
   CHECK(error_of([&] { a* b; }) == "ShapeError: multiply: shapes (2, 3) and (2) do not broadcast");
   CHECK(error_of([&] { a / b; }) == "ShapeError: divide: shapes (2, 3) and (2) do not broadcast");
+  CHECK(error_of([&] { pow(a, b); }) == "ShapeError: pow: shapes (2, 3) and (2) do not broadcast");
+  CHECK(error_of([&] { minimum(a, b); }) == "ShapeError: minimum: shapes (2, 3) and (2) do not broadcast");
+  CHECK(error_of([&] { maximum(a, b); }) == "ShapeError: maximum: shapes (2, 3) and (2) do not broadcast");
+  CHECK(error_of([&] { less(a, b); }) == "ShapeError: less: shapes (2, 3) and (2) do not broadcast");
   CHECK(error_of([&] { a + Variable(); }) == "ValueError: Variable: value of an undefined Variable");
 }
 
