@@ -2,10 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <malloc.h>
-#include <pthread.h>
 
-#include <exception>
-#include <functional>
 #include <memory>
 
 #include "autograd/ops/activation.hpp"
@@ -17,37 +14,13 @@
 #include "autograd/ops/reduce.hpp"
 #include "nn/norm/batch_norm.hpp"
 #include "nn/optim/sgd.hpp"
+#include "tests/small_stack.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
 using namespace xtg::testing;
 
 namespace {
-
-/// Runs work on a thread with a stack of 256 KiB, on which a recursion over a long graph does not fit.
-void on_small_stack(const std::function<void()>& work) {
-  struct Job {
-    const std::function<void()>& work;
-    std::exception_ptr error;
-  } job{work, nullptr};
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 256 * 1024);
-  pthread_t thread;
-  const auto start = [](void* argument) -> void* {
-    Job& j = *static_cast<Job*>(argument);
-    try {
-      j.work();
-    } catch (...) {
-      j.error = std::current_exception();
-    }
-    return nullptr;
-  };
-  REQUIRE(pthread_create(&thread, &attributes, start, &job) == 0);
-  pthread_join(thread, nullptr);
-  pthread_attr_destroy(&attributes);
-  if (job.error) std::rethrow_exception(job.error);
-}
 
 /// Bytes that the program has asked for and not given back; 0 under a sanitizer that has its own malloc.
 std::size_t allocated() {
