@@ -2,9 +2,11 @@
 
 // What the four norms share besides the idea.
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
-#include "autograd/variable.hpp"
+#include "nn/norm/batch_norm.hpp"
 #include "tensor/create.hpp"
 #include "tensor/shape.hpp"
 
@@ -31,6 +33,32 @@ inline std::pair<Variable, Variable> norm_arguments(const char* name, const Vari
 /// One value is its own mean: x_hat would be 0, and the layer would return beta whatever its input.
 inline void require_two_values(const char* name, std::size_t values, const Shape& shape) {
   require(values >= 2, "{}: expected more than one value per statistic, x is {}", name, to_string(shape));
+}
+
+inline void require_running_statistics(const char* name, const Tensor& mean, const Tensor& var, std::size_t channels) {
+  const Shape expected = {channels};
+  require<ShapeError>(mean.shape() == expected && var.shape() == expected,
+                      "{}: expected running statistics of shape {}, got {} and {}", name, to_string(expected),
+                      to_string(mean.shape()), to_string(var.shape()));
+}
+
+/// running ← (1 − momentum)·running + momentum·new for each channel. f has the statistics (C) of batch norm or (N, C)
+/// of instance norm, whose mean over the samples is the new one; each is of `values` values. The variance goes in
+/// unbiased: values/(values − 1) times the one used to normalize.
+inline void update(const RunningStatistics& running, const NormForward& f, std::size_t values, double eps) {
+  const std::size_t C = running.mean.size(), N = f.mean.size() / C;
+  const double m = running.momentum, unbiased = static_cast<double>(values) / static_cast<double>(values - 1);
+  for (std::size_t c = 0; c < C; ++c) {
+    double mean = 0, var = 0;
+    for (std::size_t i = c; i < f.mean.size(); i += C) {
+      const double rstd = f.rstd.data()[i];
+      mean += static_cast<double>(f.mean.data()[i]) / static_cast<double>(N);
+      var += std::max(1 / (rstd * rstd) - eps, 0.0) * unbiased / static_cast<double>(N);
+    }
+    Scalar &mean_c = running.mean.data()[c], &var_c = running.var.data()[c];
+    mean_c = static_cast<Scalar>((1 - m) * static_cast<double>(mean_c) + m * mean);
+    var_c = static_cast<Scalar>((1 - m) * static_cast<double>(var_c) + m * var);
+  }
 }
 
 /// total[c] = Σ_n sums[n·C + c], in order.

@@ -1,6 +1,5 @@
 #include "nn/norm/batch_norm.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "autograd/grad_mode.hpp"
@@ -100,17 +99,6 @@ NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 
 namespace {
 
-/// running ← (1 − momentum)·running + momentum·new, the variance unbiased: M/(M − 1) times the one used to normalize.
-void update(const RunningStatistics& running, const NormForward& f, std::size_t values, double eps) {
-  const double m = running.momentum, unbiased = static_cast<double>(values) / static_cast<double>(values - 1);
-  for (std::size_t c = 0; c < f.mean.size(); ++c) {
-    const double rstd = f.rstd.data()[c], var = std::max(1 / (rstd * rstd) - eps, 0.0) * unbiased;
-    Scalar &mean_c = running.mean.data()[c], &var_c = running.var.data()[c];
-    mean_c = static_cast<Scalar>((1 - m) * static_cast<double>(mean_c) + m * static_cast<double>(f.mean.data()[c]));
-    var_c = static_cast<Scalar>((1 - m) * static_cast<double>(var_c) + m * var);
-  }
-}
-
 /// The definition in evaluation mode: a scale and a shift per channel, nothing depends on the batch.
 Variable batch_norm_eval_composed(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& mean,
                                   const Tensor& rstd) {
@@ -121,8 +109,9 @@ Variable batch_norm_eval_composed(const Variable& x, const Variable& gamma, cons
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
                     std::optional<RunningStatistics> running) {
-  const auto [g, b] = norm_arguments("batch_norm", x, gamma, beta, {channels_of("batch_norm", x)});
-  const std::size_t values = x.size() / x.shape().back();
+  const std::size_t C = channels_of("batch_norm", x), values = x.size() / C;
+  const auto [g, b] = norm_arguments("batch_norm", x, gamma, beta, {C});
+  if (running) require_running_statistics("batch_norm", running->mean, running->var, C);
   require_two_values("batch_norm", values, x.shape());
   if (DerivedGradients::current()) {
     if (running) update(*running, batch_norm_forward(x.value(), g.value(), b.value(), eps), values, eps);
@@ -143,9 +132,7 @@ Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variabl
                          const Tensor& var, double eps) {
   const std::size_t C = channels_of("batch_norm", x), M = x.size() / C;
   const auto [g, b] = norm_arguments("batch_norm", x, gamma, beta, {C});
-  require<ShapeError>(mean.size() == C && var.size() == C,
-                      "batch_norm: expected running statistics of shape ({}), got {} and {}", C,
-                      to_string(mean.shape()), to_string(var.shape()));
+  require_running_statistics("batch_norm", mean, var, C);
   Tensor rstd(Shape{C});
   for (std::size_t c = 0; c < C; ++c)
     rstd.data()[c] = static_cast<Scalar>(1 / std::sqrt(static_cast<double>(var.data()[c]) + eps));
@@ -171,22 +158,26 @@ Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variabl
       });
 }
 
-BatchNorm::BatchNorm(std::size_t channels, const NormOptions& options, double momentum)
-    : options_(options),
-      momentum_(momentum),
+BatchNorm::BatchNorm(std::size_t channels, const BatchNormOptions& options)
+    : channels_(channels),
+      options_(options),
       gamma_(options.affine ? add_parameter("weight", ones({channels})) : Variable()),
-      beta_(options.affine ? add_parameter("bias", zeros({channels})) : Variable()),
-      running_mean_(add_buffer("running_mean", zeros({channels}))),
-      running_var_(add_buffer("running_var", ones({channels}))),
-      num_batches_tracked_(add_counter("num_batches_tracked")) {}
+      beta_(options.affine ? add_parameter("bias", zeros({channels})) : Variable()) {
+  if (!options.track_running_stats) return;
+  running_mean_ = &add_buffer("running_mean", zeros({channels}));
+  running_var_ = &add_buffer("running_var", ones({channels}));
+  num_batches_tracked_ = &add_counter("num_batches_tracked");
+}
 
 Variable BatchNorm::forward(const Variable& x) {
-  require<ShapeError>(channels_of("batch_norm", x) == running_mean_.size(), "batch_norm: expected {} channels, x is {}",
-                      running_mean_.size(), to_string(x.shape()));
-  if (!is_training()) return batch_norm_eval(x, gamma_, beta_, running_mean_, running_var_, options_.eps);
+  require<ShapeError>(channels_of("batch_norm", x) == channels_, "batch_norm: expected {} channels, x is {}", channels_,
+                      to_string(x.shape()));
+  if (!options_.track_running_stats) return batch_norm(x, gamma_, beta_, options_.eps);
+  if (!is_training()) return batch_norm_eval(x, gamma_, beta_, *running_mean_, *running_var_, options_.eps);
+  const double momentum = options_.momentum.value_or(1 / static_cast<double>(*num_batches_tracked_ + 1));
   const Variable y =
-      batch_norm(x, gamma_, beta_, options_.eps, RunningStatistics{running_mean_, running_var_, momentum_});
-  ++num_batches_tracked_;
+      batch_norm(x, gamma_, beta_, options_.eps, RunningStatistics{*running_mean_, *running_var_, momentum});
+  ++*num_batches_tracked_;
   return y;
 }
 

@@ -25,9 +25,9 @@ NormForward batch_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
 NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                   const Tensor& gamma);
 
-/// Running statistics of a batch norm layer. momentum is the weight of the *new* statistic, as in PyTorch; texts that
-/// weight the old one call the same 0.1 "momentum 0.9". Normalizing uses the biased variance (1/M), the running buffer
-/// receives the unbiased one (1/(M − 1)).
+/// Running statistics (C) that a norm updates: running ← (1 − momentum)·running + momentum·new. momentum is the weight
+/// of the *new* statistic, as in PyTorch; texts that weight the old one call the same 0.1 "momentum 0.9". Normalizing
+/// uses the biased variance (1/M), the running one receives the unbiased one (1/(M − 1)).
 struct RunningStatistics {
   Tensor &mean, &var;
   double momentum;
@@ -43,25 +43,34 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& mean,
                          const Tensor& var, double eps);
 
+/// Options of the layers that have no running statistics, layer and group norm.
 struct NormOptions {
   double eps = 1e-5;
   bool affine = true;
 };
 
+struct BatchNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+  std::optional<double> momentum = 0.1;  // unset: 1/num_batches_tracked, so that all batches count the same
+  bool track_running_stats = true;
+};
+
 /// The layer. Parameters weight (gamma, 1 at first) and bias (beta, 0) of shape (C), unless affine is off; buffers
-/// running_mean (0), running_var (1) and num_batches_tracked. In training it normalizes with the batch's statistics and
-/// updates the running ones, in evaluation it uses those.
+/// running_mean (0), running_var (1) and num_batches_tracked (0), unless track_running_stats is off. In training it
+/// normalizes with the batch's statistics and updates the running ones; in evaluation it uses those, or, having none,
+/// the batch's again. Throws as batch_norm does, and ShapeError for another number of channels.
 class BatchNorm : public Module {
  public:
-  explicit BatchNorm(std::size_t channels, const NormOptions& options = {}, double momentum = 0.1);
+  explicit BatchNorm(std::size_t channels, const BatchNormOptions& options = {});
   Variable forward(const Variable& x) override;
 
  private:
-  NormOptions options_;
-  double momentum_;
+  std::size_t channels_;
+  BatchNormOptions options_;
   Variable gamma_, beta_;
-  Tensor &running_mean_, &running_var_;
-  std::int64_t& num_batches_tracked_;
+  Tensor *running_mean_ = nullptr, *running_var_ = nullptr;  // null without track_running_stats, all three
+  std::int64_t* num_batches_tracked_ = nullptr;
 };
 
 }  // namespace xtg::nn

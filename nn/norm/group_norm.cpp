@@ -1,5 +1,6 @@
 #include "nn/norm/group_norm.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/grad_mode.hpp"
@@ -130,6 +131,7 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
 
 GroupNorm::GroupNorm(std::size_t groups, std::size_t channels, const NormOptions& options)
     : groups_(groups),
+      channels_(channels),
       options_(options),
       gamma_(options.affine ? add_parameter("weight", ones({channels})) : Variable()),
       beta_(options.affine ? add_parameter("bias", zeros({channels})) : Variable()) {
@@ -137,6 +139,10 @@ GroupNorm::GroupNorm(std::size_t groups, std::size_t channels, const NormOptions
           groups);
 }
 
-Variable GroupNorm::forward(const Variable& x) { return group_norm(x, gamma_, beta_, groups_, options_.eps); }
+Variable GroupNorm::forward(const Variable& x) {
+  require<ShapeError>(channels_of("group_norm", x) == channels_, "group_norm: expected {} channels, x is {}", channels_,
+                      to_string(x.shape()));
+  return group_norm(x, gamma_, beta_, groups_, options_.eps);
+}
 
 }  // namespace xtg::nn

@@ -23,14 +23,16 @@ NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 /// not divide C.
 Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps);
 
-/// The layer, the same in training and evaluation: weight (gamma, 1 at first) and bias (beta, 0) of shape (C).
+/// The layer, the same in training and evaluation: weight (gamma, 1 at first) and bias (beta, 0) of shape (C), unless
+/// affine is off. Throws ValueError if `groups` does not divide the channels, ShapeError for another number of
+/// channels.
 class GroupNorm : public Module {
  public:
   GroupNorm(std::size_t groups, std::size_t channels, const NormOptions& options = {});
   Variable forward(const Variable& x) override;
 
  private:
-  std::size_t groups_;
+  std::size_t groups_, channels_;
   NormOptions options_;
   Variable gamma_, beta_;
 };

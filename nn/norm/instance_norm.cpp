@@ -87,12 +87,18 @@ NormGradients instance_norm_backward(const Tensor& dy, const Tensor& x, const Te
 
 // 4. The operation and the layer.
 
-Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps) {
-  const std::size_t C = channels_of("instance_norm", x);
+Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
+                       std::optional<RunningStatistics> running) {
+  const std::size_t C = channels_of("instance_norm", x), values = x.size() / (x.shape()[0] * C);
   const auto [g, b] = norm_arguments("instance_norm", x, gamma, beta, {C});
-  require_two_values("instance_norm", x.size() / (x.shape()[0] * C), x.shape());
-  if (DerivedGradients::current()) return instance_norm_composed(x, g, b, eps);
+  if (running) require_running_statistics("instance_norm", running->mean, running->var, C);
+  require_two_values("instance_norm", values, x.shape());
+  if (DerivedGradients::current()) {
+    if (running) update(*running, instance_norm_forward(x.value(), g.value(), b.value(), eps), values, eps);
+    return instance_norm_composed(x, g, b, eps);
+  }
   NormForward f = instance_norm_forward(x.value(), g.value(), b.value(), eps);
+  if (running) update(*running, f, values, eps);
   return record_analytic(
       "instance_norm", std::move(f.y), {x, g, b},
       [eps](const Variables& v) { return instance_norm_composed(v[0], v[1], v[2], eps); },
@@ -102,16 +108,27 @@ Variable instance_norm(const Variable& x, const Variable& gamma, const Variable&
       });
 }
 
-InstanceNorm::InstanceNorm(std::size_t channels, const NormOptions& options)
+InstanceNorm::InstanceNorm(std::size_t channels, const InstanceNormOptions& options)
     : channels_(channels),
       options_(options),
       gamma_(options.affine ? add_parameter("weight", ones({channels})) : Variable()),
-      beta_(options.affine ? add_parameter("bias", zeros({channels})) : Variable()) {}
+      beta_(options.affine ? add_parameter("bias", zeros({channels})) : Variable()) {
+  if (!options.track_running_stats) return;
+  running_mean_ = &add_buffer("running_mean", zeros({channels}));
+  running_var_ = &add_buffer("running_var", ones({channels}));
+  num_batches_tracked_ = &add_counter("num_batches_tracked");
+}
 
 Variable InstanceNorm::forward(const Variable& x) {
   require<ShapeError>(channels_of("instance_norm", x) == channels_, "instance_norm: expected {} channels, x is {}",
                       channels_, to_string(x.shape()));
-  return instance_norm(x, gamma_, beta_, options_.eps);
+  if (!options_.track_running_stats) return instance_norm(x, gamma_, beta_, options_.eps);
+  if (!is_training()) return batch_norm_eval(x, gamma_, beta_, *running_mean_, *running_var_, options_.eps);
+  const double momentum = options_.momentum.value_or(1 / static_cast<double>(*num_batches_tracked_ + 1));
+  const Variable y =
+      instance_norm(x, gamma_, beta_, options_.eps, RunningStatistics{*running_mean_, *running_var_, momentum});
+  ++*num_batches_tracked_;
+  return y;
 }
 
 }  // namespace xtg::nn

@@ -14,21 +14,35 @@ NormGradients instance_norm_backward(const Tensor& dy, const Tensor& x, const Te
                                      const Tensor& gamma);
 
 /// Instance normalization (Ulyanov et al. 2016, arXiv:1607.08022): each channel of each sample is normalized over its
-/// places (H, W), then scaled and shifted by gamma and beta (C); undefined ones stand for 1 and 0.
+/// places (H, W), then scaled and shifted by gamma and beta (C); undefined ones stand for 1 and 0. `running`, if given,
+/// is updated with the means over the samples of the mean and of the unbiased variance.
 /// Throws ShapeError, or ValueError if a channel has a single place, where x_hat would be 0 for every input.
-Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps);
+Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
+                       std::optional<RunningStatistics> running = std::nullopt);
 
-/// The layer, the same in training and evaluation. With affine: weight (gamma, 1 at first) and bias (beta, 0) of
-/// shape (C). PyTorch's default is without; here, as in the other norms, it is with.
+/// PyTorch's default is affine = false; here, as in the other norms, it is true.
+struct InstanceNormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+  std::optional<double> momentum = 0.1;  // unset: 1/num_batches_tracked, so that all batches count the same
+  bool track_running_stats = false;
+};
+
+/// The layer. With affine: weight (gamma, 1 at first) and bias (beta, 0) of shape (C). It is the same in training and
+/// evaluation, unless track_running_stats is on: then it has batch norm's buffers, updates them in training, and in
+/// evaluation normalizes with them by batch_norm_eval. PyTorch's layer never counts in num_batches_tracked, and so
+/// cannot do without a momentum. Throws as instance_norm does, and ShapeError for another number of channels.
 class InstanceNorm : public Module {
  public:
-  explicit InstanceNorm(std::size_t channels, const NormOptions& options = {});
+  explicit InstanceNorm(std::size_t channels, const InstanceNormOptions& options = {});
   Variable forward(const Variable& x) override;
 
  private:
   std::size_t channels_;
-  NormOptions options_;
+  InstanceNormOptions options_;
   Variable gamma_, beta_;
+  Tensor *running_mean_ = nullptr, *running_var_ = nullptr;  // null without track_running_stats, all three
+  std::int64_t* num_batches_tracked_ = nullptr;
 };
 
 }  // namespace xtg::nn

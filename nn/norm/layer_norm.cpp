@@ -1,5 +1,6 @@
 #include "nn/norm/layer_norm.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/grad_mode.hpp"
@@ -146,10 +147,9 @@ LayerNorm::LayerNorm(std::size_t channels, std::size_t axes, const NormOptions& 
 
 Variable LayerNorm::forward(const Variable& x) {
   const Shape& s = x.shape();
-  require<ShapeError>(s.size() >= axes_ && s.size() >= affine_shape_.size() &&
-                          std::equal(affine_shape_.rbegin(), affine_shape_.rend(), s.rbegin()),
-                      "layer_norm: expected the last axes of x to be {}, x is {}", to_string(affine_shape_),
-                      to_string(s));
+  require<ShapeError>(
+      s.size() >= affine_shape_.size() && std::equal(affine_shape_.rbegin(), affine_shape_.rend(), s.rbegin()),
+      "layer_norm: expected the last axes of x to be {}, x is {}", to_string(affine_shape_), to_string(s));
   return layer_norm(x, gamma_, beta_, axes_, options_.eps);
 }
 

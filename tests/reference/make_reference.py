@@ -17,6 +17,10 @@ Conventions (the library's, not PyTorch's)
 norms.safetensors: x, dy, y, dx, eps; with affine gamma, beta, dgamma, dbeta
   batch_norm_train_*     running_mean, running_var (before), momentum, running_mean_after, running_var_after
   batch_norm_eval_*      running_mean, running_var
+  batch_norm_layer_*, instance_norm_layer_*   a module that is called several times, in training and then in evaluation mode: the
+                         calls are *_train_0, *_train_1, …, *_eval. The first has running_mean and running_var (before it), each
+                         one in training mode running_mean_after, running_var_after and num_batches_tracked_after; momentum, but in
+                         *_cumulative_*. *_untracked_* have no running statistics
   layer_norm_*           gamma of the shape that is normalized: (C), (W, C) or (H, W, C); normalized_axes: how many trailing axes.
                          layer_norm_one_group_*: normalizes all axes but the first, gamma (C)
   instance_norm_*, group_norm_* (groups)
@@ -47,6 +51,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.nn.utils.stateless import functional_call
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
@@ -178,6 +183,7 @@ def norms():
     batch_norm("batch_norm_train_nhwc_large_eps", (2, 3, 4, 6), True, eps=0.1, momentum=0.3)
     batch_norm("batch_norm_train_nlc_plain", (3, 4, 5), True, affine=False)
     batch_norm("batch_norm_eval_nc", (7, 5), False)
+    batch_norm("batch_norm_eval_nlc", (3, 4, 5), False)
     batch_norm("batch_norm_eval_nhwc", (2, 3, 4, 6), False)
     batch_norm("batch_norm_eval_nlc_large_eps", (3, 4, 5), False, eps=0.1)
     batch_norm("batch_norm_eval_nlc_plain", (3, 4, 5), False, affine=False)
@@ -192,7 +198,10 @@ def norms():
     layer_norm("layer_norm_c_of_nlc_large_eps", (3, 4, 5), 1, eps=0.1)
     layer_norm("layer_norm_wc_of_nhwc", (2, 3, 4, 6), 2)
     layer_norm("layer_norm_hwc_of_nhwc", (2, 3, 4, 6), 3)
+    layer_norm("layer_norm_lc_of_nlc", (3, 4, 5), 2)
+    layer_norm("layer_norm_c_of_nhwc_plain", (2, 3, 4, 6), 1, affine=False)
     layer_norm("layer_norm_lc_of_nlc_plain", (3, 4, 5), 2, affine=False)
+    layer_norm("layer_norm_hwc_of_nhwc_plain", (2, 3, 4, 6), 3, affine=False)
 
     def group_norm(case, shape, groups, affine=True, eps=1e-5):
         norm(case, shape, lambda x, gamma, beta: from_torch(F.group_norm(to_torch(x), groups, gamma, beta, eps)), shape[-1:], affine,
@@ -207,6 +216,7 @@ def norms():
     group_norm("group_norm_3_nlc", (4, 2, 6), 3)
     group_norm("group_norm_2_nlc_large_eps", (4, 2, 6), 2, eps=0.1)
     group_norm("group_norm_2_nlc_plain", (4, 2, 6), 2, affine=False)
+    group_norm("group_norm_3_nhwc_plain", (2, 3, 4, 6), 3, affine=False)
 
     def instance_norm(case, shape, affine=True, eps=1e-5):
         norm(case, shape, lambda x, gamma, beta: from_torch(F.instance_norm(to_torch(x), None, None, gamma, beta, True, 0, eps)), shape[-1:],
@@ -216,6 +226,47 @@ def norms():
     instance_norm("instance_norm_nhwc", (2, 3, 4, 6))
     instance_norm("instance_norm_nlc_large_eps", (3, 4, 5), eps=0.1)
     instance_norm("instance_norm_nhwc_plain", (2, 3, 4, 6), affine=False)
+
+    def layer(case, module, train, evaluate):
+        """Calls the module in training mode on data of each shape in `train`, and in evaluation mode on one of `evaluate`."""
+        for name, buffer in module.named_buffers():
+            if name.startswith("running"):
+                buffer.copy_(Random(f"{case}/{name}").uniform(0.5, 4, *buffer.shape))
+        for i, shape in enumerate((*train, evaluate)):
+            call = f"{case}_train_{i}" if i < len(train) else f"{case}_eval"
+            module.train(i < len(train))
+            cumulative = case.startswith("instance") and "cumulative" in case
+            if cumulative:  # PyTorch's layer cannot do that by itself: it does not count, and fails without a momentum
+                module.momentum = 1 / (i + 1)
+
+            def function(x, gamma, beta):
+                parameters = {"weight": gamma, "bias": beta} if module.affine else {}
+                return from_torch(functional_call(module, parameters, to_torch(x)))
+
+            before = {name: buffer.clone() for name, buffer in module.named_buffers() if name.startswith("running")}
+            settings = dict(before) if i == 0 else {}
+            if module.momentum is not None and not cumulative:
+                settings["momentum"] = module.momentum
+            norm(call, shape, function, shape[-1:], module.affine, eps=module.eps, **settings)
+            for name, buffer in module.named_buffers():
+                assert name not in before or module.training != torch.equal(buffer, before[name])
+                if module.training:
+                    arrays[f"{call}/{name}_after"] = buffer.clone()
+
+    # No batch of one image: PyTorch 1.13 then takes a dy that is not contiguous for one that is, in instance norm.
+    nc, nlc, nhwc = [(7, 5), (4, 5), (3, 5)], [(3, 4, 5), (2, 6, 5), (4, 3, 5)], [(2, 3, 4, 5), (2, 1, 3, 5), (3, 4, 2, 5)]
+    layer("batch_norm_layer_nlc", nn.BatchNorm1d(5, momentum=0.3), nlc[:2], (2, 3, 5))
+    layer("batch_norm_layer_nhwc_plain", nn.BatchNorm2d(5, eps=0.1, affine=False), nhwc[:2], (2, 3, 1, 5))
+    layer("batch_norm_layer_cumulative_nc", nn.BatchNorm1d(5, momentum=None), nc, (2, 5))
+    layer("batch_norm_layer_cumulative_nlc_plain", nn.BatchNorm1d(5, momentum=None, affine=False), nlc, (2, 3, 5))
+    layer("batch_norm_layer_cumulative_nhwc", nn.BatchNorm2d(5, momentum=None), nhwc, (2, 3, 1, 5))
+    layer("batch_norm_layer_untracked_nlc", nn.BatchNorm1d(5, track_running_stats=False), nlc[:1], (2, 3, 5))
+    layer("batch_norm_layer_untracked_nhwc_plain", nn.BatchNorm2d(5, affine=False, track_running_stats=False), nhwc[:1], (2, 1, 3, 5))
+    layer("instance_norm_layer_nlc", nn.InstanceNorm1d(5, momentum=0.3, affine=True, track_running_stats=True), nlc[:2], (2, 3, 5))
+    layer("instance_norm_layer_nhwc_plain", nn.InstanceNorm2d(5, eps=0.1, track_running_stats=True), nhwc[:2], (2, 3, 1, 5))
+    layer("instance_norm_layer_cumulative_nhwc", nn.InstanceNorm2d(5, affine=True, track_running_stats=True), nhwc, (2, 3, 1, 5))
+    layer("instance_norm_layer_untracked_nlc", nn.InstanceNorm1d(5, affine=True), nlc[:1], (2, 3, 5))
+    layer("instance_norm_layer_untracked_nhwc_plain", nn.InstanceNorm2d(5), nhwc[:1], (2, 1, 3, 5))
     return arrays
 
 
