@@ -1,3 +1,68 @@
 #include "tensor/indexing.hpp"
 
-namespace xtg {}  // namespace xtg
+#include "tensor/create.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg {
+
+Tensor take(const Tensor& x, const Indices& positions) {
+  Tensor y(positions.shape());
+  for (std::size_t i = 0; i < y.size(); ++i) y.data()[i] = x.data()[positions.data()[i]];
+  return y;
+}
+
+Tensor put(const Tensor& x, const Indices& positions, const Shape& shape) {
+  require<ShapeError>(x.shape() == positions.shape(), "put: expected x of the positions' shape {}, got {}",
+                      to_string(positions.shape()), to_string(x.shape()));
+  Tensor y = zeros(shape);
+  for (std::size_t i = 0; i < x.size(); ++i) y.data()[positions.data()[i]] += x.data()[i];
+  return y;
+}
+
+void require_positions(const char* operation, const Indices& positions, std::size_t n) {
+  const auto end = static_cast<std::int64_t>(n);
+  for (std::size_t i = 0; i < positions.size(); ++i)
+    require(positions.data()[i] >= 0 && positions.data()[i] < end, "{}: position {} at {} is not within 0 … {}",
+            operation, positions.data()[i], i, end - 1);
+}
+
+namespace {
+
+/// Row-major positions in `shape` for a result (…, m, …), from the position along the axis for each of its elements:
+/// element (outer, j, inner) of the result is (outer, along(offset), inner) of the array.
+template <class Along>
+Indices positions_along(const Shape& shape, std::size_t axis, std::size_t m, const Along& along) {
+  Shape result = shape;
+  result[axis] = m;
+  Indices flat(result);
+  const std::size_t n = shape[axis];
+  const std::size_t inner = count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(axis) + 1, shape.end()));
+  for (std::size_t i = 0; i < flat.size(); ++i) {
+    const std::size_t outer = i / (m * inner), j = static_cast<std::size_t>(along(i, i / inner % m));
+    flat.data()[i] = static_cast<std::int64_t>((outer * n + j) * inner + i % inner);
+  }
+  return flat;
+}
+
+}  // namespace
+
+Indices index_select_positions(const Shape& shape, int axis, const Indices& positions) {
+  const std::size_t k = normalize_axis("index_select", axis, shape.size());
+  require<ShapeError>(positions.dimension() == 1, "index_select: expected a list of positions (K), got {}",
+                      to_string(positions.shape()));
+  require_positions("index_select", positions, shape[k]);
+  return positions_along(shape, k, positions.size(), [&](std::size_t, std::size_t j) { return positions.data()[j]; });
+}
+
+Indices gather_positions(const Shape& shape, int axis, const Indices& positions) {
+  const std::size_t k = normalize_axis("gather", axis, shape.size());
+  Shape expected = shape;
+  if (positions.dimension() == shape.size()) expected[k] = positions.shape()[k];
+  require<ShapeError>(positions.shape() == expected,
+                      "gather: expected positions of x's shape {} but for axis {}, got {}", to_string(shape), k,
+                      to_string(positions.shape()));
+  require_positions("gather", positions, shape[k]);
+  return positions_along(shape, k, expected[k], [&](std::size_t i, std::size_t) { return positions.data()[i]; });
+}
+
+}  // namespace xtg

@@ -1,3 +1,26 @@
 #pragma once
 
-namespace xtg {}  // namespace xtg
+#include "tensor/tensor.hpp"
+
+namespace xtg {
+
+// Elements chosen by position in an array that is read as one long row. Reading anything is `take`, and its transpose
+// is `put`; what is chosen along an axis is first written as such positions.
+
+/// Elements of x at the positions, in their shape. Not checked here: see require_positions.
+Tensor take(const Tensor& x, const Indices& positions);
+/// The transpose of take: zeros of `shape` with each element of x added at its position. Not checked here either.
+/// Throws ShapeError unless x has the positions' shape.
+Tensor put(const Tensor& x, const Indices& positions, const Shape& shape);
+
+/// Throws ValueError, naming `operation`, unless every position is one of 0 … n−1.
+void require_positions(const char* operation, const Indices& positions, std::size_t n);
+
+/// What index_select takes from an array of shape (…, n, …): positions (K) along the axis -> (…, K, …). Throws
+/// ValueError for a position that is not one of 0 … n−1, ShapeError if they are not a list.
+Indices index_select_positions(const Shape& shape, int axis, const Indices& positions);
+/// What gather takes from an array of shape (…, n, …): positions (…, m, …) along the axis, one for each element of the
+/// result. Throws ValueError for a position that is not one of 0 … n−1, ShapeError if other axes differ.
+Indices gather_positions(const Shape& shape, int axis, const Indices& positions);
+
+}  // namespace xtg

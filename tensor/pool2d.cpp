@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/create.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg {
@@ -37,20 +36,6 @@ std::pair<Tensor, Indices> max_pool2d(const Tensor& x, std::size_t kernel, std::
           positions.data()[out] = static_cast<std::int64_t>(best);
         }
   return {std::move(y), std::move(positions)};
-}
-
-Tensor take(const Tensor& x, const Indices& positions) {
-  Tensor y(positions.shape());
-  for (std::size_t i = 0; i < y.size(); ++i) y.data()[i] = x.data()[positions.data()[i]];
-  return y;
-}
-
-Tensor put(const Tensor& dy, const Indices& positions, const Shape& shape) {
-  require<ShapeError>(dy.shape() == positions.shape(), "put: expected dy of shape {}, got {}",
-                      to_string(positions.shape()), to_string(dy.shape()));
-  Tensor x = zeros(shape);
-  for (std::size_t i = 0; i < dy.size(); ++i) x.data()[positions.data()[i]] += dy.data()[i];
-  return x;
 }
 
 }  // namespace xtg

@@ -12,9 +12,4 @@ namespace xtg {
 /// ShapeError unless the window fits.
 std::pair<Tensor, Indices> max_pool2d(const Tensor& x, std::size_t kernel, std::size_t stride, std::size_t padding);
 
-/// Elements of x at the given positions, in their shape; and the transpose: zeros of `shape` with each element of dy
-/// added at its position. The positions are those of max_pool2d, and not checked.
-Tensor take(const Tensor& x, const Indices& positions);
-Tensor put(const Tensor& dy, const Indices& positions, const Shape& shape);
-
 }  // namespace xtg

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "tensor/create.hpp"
+#include "tensor/elementwise.hpp"
+#include "tensor/kernels/broadcast.hpp"
 #include "tensor/shape.hpp"
 #include "tensor/shaping.hpp"
 
@@ -22,10 +24,9 @@ double run_sum(const Scalar* x, std::size_t n) {
   return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
-/// The larger one; a NaN wins, from either side, so that it is not lost.
-Scalar larger(Scalar a, Scalar b) { return b > a || b != b ? b : a; }
-
-Scalar run_max(const Scalar* x, std::size_t n) { return std::accumulate(x + 1, x + n, *x, larger); }
+// The larger and the smaller one; a NaN wins, from either side, so that it is not lost.
+constexpr auto larger = [](Scalar a, Scalar b) { return b > a || b != b ? b : a; };
+constexpr auto smaller = [](Scalar a, Scalar b) { return b < a || b != b ? b : a; };
 
 /// A walk over x for a reduction: size-1 axes dropped, adjacent axes of the same kind merged.
 struct ReductionPlan {
@@ -79,14 +80,30 @@ Tensor scaled_sum(const Tensor& x, const std::vector<std::size_t>& axes, bool ke
   return y;
 }
 
-std::size_t reduced_count(const char* name, const Tensor& x, const std::vector<std::size_t>& axes) {
-  std::size_t n = 1;
-  for (const std::size_t axis : axes) n *= x.shape()[axis];
-  require<ShapeError>(n > 0, "{}: no elements along the reduced axes of {}", name, to_string(x.shape()));
-  return n;
+/// The one of each group that `pick` prefers to all others, and to `start`.
+template <class Pick>
+Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, Scalar start, const Pick& pick) {
+  const auto normalized = normalize_axes(name, axes, x.dimension());
+  reduced_count(name, x.shape(), normalized);
+  Tensor y = full(reduced_shape(x.shape(), normalized, keepdims), start);
+  for_each_run(x, normalized, [&](std::size_t offset, const Scalar* run, std::size_t n, bool reduced) {
+    Scalar* out = y.data() + offset;
+    if (reduced)
+      *out = std::accumulate(run, run + n, *out, pick);
+    else
+      for (std::size_t i = 0; i < n; ++i) out[i] = pick(out[i], run[i]);
+  });
+  return y;
 }
 
 }  // namespace
+
+std::size_t reduced_count(const char* operation, const Shape& shape, const std::vector<std::size_t>& axes) {
+  std::size_t n = 1;
+  for (const std::size_t axis : axes) n *= shape[axis];
+  require<ShapeError>(n > 0, "{}: no elements along the reduced axes of {}", operation, to_string(shape));
+  return n;
+}
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
   return scaled_sum(x, normalize_axes("sum", axes, x.dimension()), keepdims, 1);
@@ -94,21 +111,22 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
   const auto normalized = normalize_axes("mean", axes, x.dimension());
-  return scaled_sum(x, normalized, keepdims, 1.0 / static_cast<double>(reduced_count("mean", x, normalized)));
+  return scaled_sum(x, normalized, keepdims, 1.0 / static_cast<double>(reduced_count("mean", x.shape(), normalized)));
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
-  const auto normalized = normalize_axes("max", axes, x.dimension());
-  reduced_count("max", x, normalized);
-  Tensor y = full(reduced_shape(x.shape(), normalized, keepdims), -std::numeric_limits<Scalar>::infinity());
-  for_each_run(x, normalized, [&](std::size_t offset, const Scalar* run, std::size_t n, bool reduced) {
-    Scalar* out = y.data() + offset;
-    if (reduced)
-      *out = larger(*out, run_max(run, n));
-    else
-      for (std::size_t i = 0; i < n; ++i) out[i] = larger(out[i], run[i]);
-  });
-  return y;
+  return extreme("max", x, axes, keepdims, -std::numeric_limits<Scalar>::infinity(), larger);
+}
+
+Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
+  return extreme("min", x, axes, keepdims, std::numeric_limits<Scalar>::infinity(), smaller);
+}
+
+Tensor tie_shares(const Tensor& x, const Tensor& extreme) {
+  Tensor ties(x.shape());  // 1 or 0
+  kernels::zip(ties.data(), x.shape(), x.data(), x.shape(), extreme.data(), extreme.shape(),
+               [](Scalar v, Scalar e) { return static_cast<Scalar>(v == e || (v != v && e != e)); });
+  return divide(ties, sum_to(ties, extreme.shape()));
 }
 
 Indices argmax(const Tensor& x, int axis) {
@@ -122,7 +140,8 @@ Indices argmax(const Tensor& x, int axis) {
     const Scalar* column = x.data() + i / inner * n * inner + i % inner;
     std::size_t first = 0;
     for (std::size_t j = 1; j < n; ++j)
-      if (column[j * inner] > column[first * inner]) first = j;
+      if (const Scalar v = column[j * inner], best = column[first * inner]; v > best || (v != v && best == best))
+        first = j;
     best.data()[i] = static_cast<std::int64_t>(first);
   }
   return best;

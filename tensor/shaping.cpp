@@ -41,6 +41,11 @@ void for_each_selected(const Shape& whole, const std::vector<Range>& ranges, con
   }
 }
 
+/// The number of elements that the axes from `first` on span.
+std::size_t count_from(const Shape& shape, std::size_t first) {
+  return count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(first), shape.end()));
+}
+
 Shape sliced_shape(const Shape& shape, const std::vector<Range>& ranges) {
   Shape result;
   for (std::size_t i = 0; i < ranges.size(); ++i)
@@ -102,6 +107,17 @@ Tensor transpose(const Tensor& x, const Axes& axes) {
   return y;
 }
 
+Tensor flip(const Tensor& x, const Axes& axes) {
+  Tensor y = x;
+  for (const std::size_t axis : normalize_axes("flip", axes, x.dimension())) {
+    const std::size_t n = x.shape()[axis], inner = count_from(x.shape(), axis + 1);
+    for (Scalar* block = y.begin(); block != y.end(); block += n * inner)
+      for (std::size_t i = 0; i < n / 2; ++i)
+        std::swap_ranges(block + i * inner, block + (i + 1) * inner, block + (n - 1 - i) * inner);
+  }
+  return y;
+}
+
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   require<ShapeError>(x.dimension() <= shape.size() && broadcast_shapes("broadcast_to", x.shape(), shape) == shape,
@@ -139,6 +155,29 @@ Tensor pad(const Tensor& x, const std::vector<std::size_t>& before, const std::v
     shape[i] += before[i] + after[i];
   }
   return unslice(x, ranges, shape);
+}
+
+Tensor concatenate(const std::vector<std::reference_wrapper<const Tensor>>& parts, int axis) {
+  require(!parts.empty(), "concatenate: expected at least one array");
+  Shape shape = parts[0].get().shape();
+  const std::size_t k = normalize_axis("concatenate", axis, shape.size());
+  shape[k] = 0;
+  for (const Tensor& part : parts) {
+    Shape expected = shape;
+    if (part.dimension() == shape.size()) expected[k] = part.shape()[k];
+    require<ShapeError>(part.shape() == expected, "concatenate: expected shapes equal but for axis {}, got {} and {}",
+                        k, to_string(parts[0].get().shape()), to_string(part.shape()));
+    shape[k] += part.shape()[k];
+  }
+  Tensor y(shape);
+  const std::size_t inner = count_from(shape, k + 1), row = shape[k] * inner;
+  std::size_t start = 0;  // of the part in each row
+  for (const Tensor& part : parts) {
+    const std::size_t length = part.shape()[k] * inner, rows = length == 0 ? 0 : part.size() / length;
+    for (std::size_t i = 0; i < rows; ++i) std::copy_n(part.data() + i * length, length, y.data() + i * row + start);
+    start += length;
+  }
+  return y;
 }
 
 }  // namespace xtg

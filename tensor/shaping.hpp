@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <vector>
+
 #include "tensor/tensor.hpp"
 
 namespace xtg {
@@ -14,6 +17,9 @@ Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape)
 
 /// Axes permuted: result axis i is x's axis axes[i]. {} reverses them.
 Tensor transpose(const Tensor& x, const Axes& axes = {});
+
+/// The order reversed along the axes; {} means all of them.
+Tensor flip(const Tensor& x, const Axes& axes);
 
 /// x repeated along the axes where `shape` is larger, by NumPy's rule. Throws ShapeError if it does not fit.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
@@ -31,5 +37,9 @@ Tensor unslice(const Tensor& x, const std::vector<Range>& ranges, const Shape& s
 
 /// x with `before` and `after` zeros added at each axis.
 Tensor pad(const Tensor& x, const std::vector<std::size_t>& before, const std::vector<std::size_t>& after);
+
+/// `concatenate({a, b}, 1)`: joined along an axis. Throws ShapeError unless the shapes are equal but for that axis,
+/// ValueError for no parts. The parts are referred to, not copied.
+Tensor concatenate(const std::vector<std::reference_wrapper<const Tensor>>& parts, int axis);
 
 }  // namespace xtg

@@ -5,7 +5,8 @@
 namespace xtg {
 
 // Elements chosen by position. The positions are constants; a gradient goes back to the place its element was read
-// from, and is added up where one was read more than once. Positions out of range throw ValueError.
+// from, and is added up where one was read more than once. Positions out of range throw ValueError, negative ones too;
+// shapes that do not fit throw ShapeError.
 
 /// Rows of an axis: result (…, K, …) for positions (K); PyTorch's index_select.
 Variable index_select(const Variable& x, int axis, const Indices& positions);

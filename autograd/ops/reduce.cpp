@@ -1,7 +1,14 @@
 #include "autograd/ops/reduce.hpp"
 
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "autograd/grad_mode.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/shaping.hpp"
+#include "tensor/create.hpp"
+#include "tensor/elementwise.hpp"
 #include "tensor/reduce.hpp"
 #include "tensor/shape.hpp"
 #include "tensor/shaping.hpp"
@@ -18,12 +25,88 @@ Variable sum(const Variable& x, const Axes& axes, bool keepdims) {
 Variable mean(const Variable& x, const Axes& axes, bool keepdims) {
   const std::vector<std::size_t> reduced = normalize_axes("mean", axes, x.shape().size());
   const Shape kept = reduced_shape(x.shape(), reduced, true);
-  std::size_t averaged = 1;
-  for (const std::size_t axis : reduced) averaged *= x.shape()[axis];
+  const std::size_t n = reduced_count("mean", x.shape(), reduced);
   return record("mean", mean(x.value(), axes, keepdims), {x},
-                [kept, n = static_cast<Scalar>(averaged)](const Variable& dy, const Context& c) {
+                [kept, n = static_cast<Scalar>(n)](const Variable& dy, const Context& c) {
                   return Variables{broadcast_to(reshape(dy / n, kept), c.input_shape(0))};
                 });
+}
+
+namespace {
+
+/// About the mean, not E[x²] − E[x]²: that difference of large numbers is lost in rounding where |mean| is large.
+Variable variance_composed(const Variable& x, const Axes& axes, bool keepdims, Scalar correction) {
+  return mean(square(x - mean(x, axes, true)), axes, keepdims) * correction;
+}
+
+Variable variance_of(const char* name, const Variable& x, const Axes& axes, bool keepdims, bool unbiased) {
+  const std::vector<std::size_t> reduced = normalize_axes(name, axes, x.shape().size());
+  const Shape kept = reduced_shape(x.shape(), reduced, true);
+  const std::size_t n = reduced_count(name, x.shape(), reduced);
+  require(n > 1 || !unbiased, "{}: unbiased, expected two elements or more along the reduced axes of {}, got one", name,
+          to_string(x.shape()));
+  const Scalar correction = unbiased ? static_cast<Scalar>(n) / static_cast<Scalar>(n - 1) : Scalar{1};
+  if (DerivedGradients::current()) return variance_composed(x, axes, keepdims, correction);
+  const Tensor average = mean(x.value(), axes, true);  // x's shape, reduced axes 1
+  Tensor y = multiply(mean(square(subtract(x.value(), average)), axes, keepdims), correction);
+  return record_analytic(
+      "variance", std::move(y), {x},
+      [=](const Variables& v) { return variance_composed(v[0], axes, keepdims, correction); },
+      [=](const Tensor& dy, const Arguments& a) {
+        // x also moves the mean, but by that the variance changes by −2·mean(x − mean) = 0: one term remains.
+        const Tensor scale = multiply(reshape(dy, kept), 2 * correction / static_cast<Scalar>(n));
+        return AnalyticGradients{multiply(subtract(a[0], average), scale)};
+      });
+}
+
+/// Max or min: the gradient goes to the elements that are equal to it. Which ones are does not change with small
+/// changes of x, so their shares are constants.
+Variable extreme(const char* name, Tensor y, const Variable& x, const Axes& axes) {
+  const Shape kept = reduced_shape(x.shape(), normalize_axes(name, axes, x.shape().size()), true);
+  return record(
+      name, std::move(y), {x},
+      [x = Saved(x), kept](const Variable& dy, const Context& c) {
+        const Variable shares(tie_shares(x.value(), reshape(c.output().value(), kept)));
+        return Variables{reshape(dy, kept) * shares};
+      },
+      Keep::Output);
+}
+
+}  // namespace
+
+Variable variance(const Variable& x, const Axes& axes, bool keepdims, bool unbiased) {
+  return variance_of("variance", x, axes, keepdims, unbiased);
+}
+
+Variable standard_deviation(const Variable& x, const Axes& axes, bool keepdims, bool unbiased) {
+  const Variable v = variance_of("standard_deviation", x, axes, keepdims, unbiased);
+  const Mask none = less_equal(v.value(), 0);  // there the root is infinitely steep
+  return where(none, Variable(scalar(0)), sqrt(where(none, Variable(scalar(1)), v)));
+}
+
+Variable max(const Variable& x, const Axes& axes, bool keepdims) {
+  return extreme("max", max(x.value(), axes, keepdims), x, axes);
+}
+
+Variable min(const Variable& x, const Axes& axes, bool keepdims) {
+  return extreme("min", min(x.value(), axes, keepdims), x, axes);
+}
+
+Indices argmax(const Variable& x, int axis) { return argmax(x.value(), axis); }
+
+Variable logsumexp(const Variable& x, const Axes& axes, bool keepdims) {
+  const std::vector<std::size_t> reduced = normalize_axes("logsumexp", axes, x.shape().size());
+  reduced_count("logsumexp", x.shape(), reduced);
+  const Scalar infinity = std::numeric_limits<Scalar>::infinity();
+  Tensor largest = max(x.value(), axes, true);
+  const Mask none = less_equal(largest, -infinity);  // exp(x) is 0 everywhere
+  // The shift cancels, so it is a constant. Where it would be infinite there is none, for ∞ − ∞ is NaN.
+  for (Scalar& v : largest)
+    if (!std::isfinite(v)) v = 0;
+  const Variable shift(std::move(largest));  // x's shape, reduced axes 1
+  const Variable total = sum(exp(x - shift), axes, true);
+  const Variable y = log(where(none, Variable(scalar(1)), total)) + shift;
+  return reshape(where(none, Variable(scalar(-infinity)), y), reduced_shape(x.shape(), reduced, keepdims));
 }
 
 Variable broadcast_to(const Variable& x, const Shape& shape) {

@@ -13,16 +13,18 @@ Variable mean(const Variable& x, const Axes& axes = {}, bool keepdims = false); 
 /// The mean of (x − mean)², times n/(n − 1) if `unbiased`, as PyTorch's default is; the norm layers normalize with the
 /// biased one. dx = dy·2(x − mean)/n, or /(n − 1). Throws ValueError for one element, unbiased.
 Variable variance(const Variable& x, const Axes& axes = {}, bool keepdims = false, bool unbiased = true);
-/// The square root of the variance.
+/// The square root of the variance; where that is 0, the gradient is 0, too.
 Variable standard_deviation(const Variable& x, const Axes& axes = {}, bool keepdims = false, bool unbiased = true);
 
-/// The largest and the smallest element. Elements that tie share the gradient evenly (PyTorch's amax and amin).
+/// The largest and the smallest element. Elements that tie share the gradient evenly (PyTorch's amax and amin). A NaN
+/// is the largest and the smallest.
 Variable max(const Variable& x, const Axes& axes = {}, bool keepdims = false);
 Variable min(const Variable& x, const Axes& axes = {}, bool keepdims = false);
 /// Position of the first largest element along an axis: (…, n, …) -> Indices without that axis. Not differentiable.
 Indices argmax(const Variable& x, int axis);
 
-/// log Σ exp(x), about the largest element so that nothing overflows; dx = dy·softmax(x).
+/// log Σ exp(x), about the largest element so that nothing overflows; dx = dy·softmax(x). If all elements are −∞, so is
+/// the result, and dx = 0.
 Variable logsumexp(const Variable& x, const Axes& axes = {}, bool keepdims = false);
 
 /// x repeated to `shape`; dx = dy summed back.

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tensor/indexing.hpp"
 #include "tests/reference/reference.hpp"
 #include "tests/testing.hpp"
 
@@ -67,14 +68,6 @@ TEST_CASE("pool2d: a NaN in a window is its maximum, wherever it stands") {
     CAPTURE(at);
     CHECK(std::isnan(max_pool2d(x, 2, 2, 0).first.data()[0]));
   }
-}
-
-TEST_CASE("pool2d: take reads and put adds at positions") {
-  const Tensor x = tensor({10, 11, 12, 13}, {4});
-  const Indices positions = indices({3, 0, 3});
-  CHECK(identical(take(x, positions), tensor({13, 10, 13}, {3})));
-  CHECK(identical(put(tensor({1, 2, 4}, {3}), positions, {2, 2}), tensor({2, 0, 0, 5}, {2, 2})));
-  CHECK(error_of([&] { put(ones({2}), positions, {4}); }) == "ShapeError: put: expected dy of shape (3), got (2)");
 }
 
 TEST_CASE("pool2d: bad windows are refused") {

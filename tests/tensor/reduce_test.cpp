@@ -35,10 +35,11 @@ double naive_sum(const std::vector<double>& v) {
 }
 double naive_mean(const std::vector<double>& v) { return naive_sum(v) / static_cast<double>(v.size()); }
 double naive_max(const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); }
+double naive_min(const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); }
 
 }  // namespace
 
-TEST_CASE("reduce: sum, mean and max over every subset of axes") {
+TEST_CASE("reduce: sum, mean, max and min over every subset of axes") {
   for (const Shape& shape : {Shape{2, 3, 4, 5}, Shape{3, 1, 17, 1}, Shape{1, 6, 1, 9}}) {
     const Tensor x = normal(shape, 1);
     for (unsigned subset = 1; subset < 16; ++subset)
@@ -59,6 +60,7 @@ TEST_CASE("reduce: sum, mean and max over every subset of axes") {
           CHECK(max_error(xtg::sum(x, axes, keepdims), by_groups(x, reduced, result, naive_sum)) < kRounding);
           CHECK(max_error(xtg::mean(x, axes, keepdims), by_groups(x, reduced, result, naive_mean)) < kRounding);
           CHECK(identical(xtg::max(x, axes, keepdims), by_groups(x, reduced, result, naive_max)));
+          CHECK(identical(xtg::min(x, axes, keepdims), by_groups(x, reduced, result, naive_min)));
         }
   }
 }
@@ -71,6 +73,7 @@ TEST_CASE("reduce: no axes means all of them, also of a scalar") {
   CHECK(xtg::mean(scalar(4)).data()[0] == 4);
   CHECK(xtg::sum(scalar(4)).shape() == Shape{});
   CHECK(xtg::max(scalar(-4)).data()[0] == -4);
+  CHECK(xtg::min(scalar(4)).data()[0] == 4);
 }
 
 TEST_CASE("reduce: sums are accurate in every direction") {
@@ -97,6 +100,7 @@ TEST_CASE("reduce: over no elements, a sum is 0 and a mean or maximum is refused
   CHECK(identical(xtg::sum(zeros({0, 3})), zeros({})));
   CHECK(xtg::mean(zeros({0, 3}), {1}).shape() == Shape{0});
   CHECK(xtg::max(zeros({0, 3}), {1}, true).shape() == Shape{0, 1});
+  CHECK(xtg::min(zeros({0, 3}), {1}).shape() == Shape{0});
   CHECK(error_of([] {
           xtg::mean(zeros({0, 3}), {0});
         }) == "ShapeError: mean: no elements along the reduced axes of (0, 3)");
@@ -104,20 +108,24 @@ TEST_CASE("reduce: over no elements, a sum is 0 and a mean or maximum is refused
   CHECK(error_of([] {
           xtg::max(zeros({2, 0}), {-1});
         }) == "ShapeError: max: no elements along the reduced axes of (2, 0)");
+  CHECK(error_of([] { xtg::min(zeros({2, 0})); }) == "ShapeError: min: no elements along the reduced axes of (2, 0)");
 }
 
 TEST_CASE("reduce: bad axes are refused by name") {
   CHECK(error_of([] { xtg::sum(zeros({2, 3}), {2}); }) == "ValueError: sum: axis 2 is out of range for 2 axes");
   CHECK(error_of([] { xtg::mean(zeros({2, 3}), {-3}); }) == "ValueError: mean: axis -3 is out of range for 2 axes");
   CHECK(error_of([] { xtg::max(zeros({2, 3}), {0, 0}); }) == "ValueError: max: an axis is named twice in (0, 0)");
+  CHECK(error_of([] { xtg::min(zeros({2, 3}), {0, 0}); }) == "ValueError: min: an axis is named twice in (0, 0)");
   CHECK(error_of([] { xtg::argmax(zeros({2, 3}), 2); }) == "ValueError: argmax: axis 2 is out of range for 2 axes");
   CHECK(error_of([] { xtg::argmax(zeros({2, 0}), 1); }) == "ShapeError: argmax: no elements along axis 1 of (2, 0)");
 }
 
-TEST_CASE("reduce: a maximum of negative numbers, of infinities, and of a NaN") {
+TEST_CASE("reduce: extremes of numbers of one sign, of infinities, and of a NaN") {
   CHECK(xtg::max(tensor({-5, -2, -9}, {3})).data()[0] == -2);
   const double infinity = std::numeric_limits<double>::infinity();
   CHECK(xtg::max(full({3}, static_cast<Scalar>(-infinity))).data()[0] == static_cast<Scalar>(-infinity));
+  CHECK(xtg::min(tensor({5, 2, 9}, {3})).data()[0] == 2);
+  CHECK(xtg::min(full({3}, static_cast<Scalar>(infinity))).data()[0] == static_cast<Scalar>(infinity));
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (std::size_t at = 0; at < 4; ++at) {  // a NaN must not be lost, wherever it stands
     Tensor x = tensor({1, 4, 2, 3}, {2, 2});
@@ -126,7 +134,29 @@ TEST_CASE("reduce: a maximum of negative numbers, of infinities, and of a NaN") 
     CHECK(std::isnan(xtg::max(x).data()[0]));
     CHECK(std::isnan(xtg::max(x, {0}).data()[at % 2]));
     CHECK(std::isnan(xtg::max(x, {1}).data()[at / 2]));
+    CHECK(std::isnan(xtg::min(x).data()[0]));
+    CHECK(std::isnan(xtg::min(x, {0}).data()[at % 2]));
+    CHECK(std::isnan(xtg::min(x, {1}).data()[at / 2]));
+    CHECK(!std::isnan(xtg::min(x, {1}).data()[1 - at / 2]));
   }
+}
+
+TEST_CASE("reduce: elements that tie for an extreme have equal shares, NaN among them") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = tensor({1, 4, 4, 2, 2, 2, 7, nan, nan}, {3, 3});
+  const Tensor shares = tie_shares(x, xtg::max(x, {1}, true)), third = full({1}, Scalar(1) / 3);
+  const double t = static_cast<double>(third.data()[0]);
+  CHECK(identical(shares, tensor({0, 0.5, 0.5, t, t, t, 0, 0.5, 0.5}, {3, 3})));
+  CHECK(tie_shares(zeros({0, 3}), zeros({0, 1})).shape() == Shape{0, 3});
+}
+
+TEST_CASE("reduce: reduced_count multiplies the reduced sizes and names the operation") {
+  CHECK(reduced_count("f", {2, 3, 4}, {0, 2}) == 8);
+  CHECK(reduced_count("f", {2, 0, 4}, {0, 2}) == 8);
+  CHECK(reduced_count("f", {2, 3, 4}, {}) == 1);
+  CHECK(error_of([] {
+          reduced_count("f", {2, 0, 4}, {1, 2});
+        }) == "ShapeError: f: no elements along the reduced axes of (2, 0, 4)");
 }
 
 TEST_CASE("reduce: argmax finds the first of the largest, along each axis") {
@@ -139,6 +169,8 @@ TEST_CASE("reduce: argmax finds the first of the largest, along each axis") {
   CHECK(xtg::argmax(tensor({3, 9, 2}, {3}), 0).shape() == Shape{});
   CHECK(xtg::argmax(tensor({3, 9, 2}, {3}), 0).data()[0] == 1);
   CHECK(xtg::argmax(zeros({0, 3}), 1).shape() == Shape{0});
+  const double nan = std::numeric_limits<double>::quiet_NaN();  // as in max, a NaN wins, and the first one of several
+  CHECK(equals(xtg::argmax(tensor({1, nan, nan, nan, 9, 2, 3, 1, nan}, {3, 3}), 1), {1, 0, 2}, {3}));
 }
 
 TEST_CASE("reduce: sum_to undoes a broadcast") {

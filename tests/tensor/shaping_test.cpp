@@ -157,3 +157,60 @@ TEST_CASE("shaping: pad adds zeros at each side of each axis") {
           xtg::pad(x, {1}, {1, 2});
         }) == "ValueError: pad: expected 2 entries before and after for (2, 3), got 1 and 2");
 }
+
+TEST_CASE("shaping: flip reverses the order along each named axis") {
+  const Tensor x = normal({2, 3, 4}, 5);
+  for (const Axes& axes : {Axes{0}, Axes{1}, Axes{2}, Axes{-1, 0}, Axes{1, -1}, Axes{2, 1, 0}, Axes{}}) {
+    std::vector<bool> reversed(3, axes.empty());
+    for (const int a : axes) reversed[static_cast<std::size_t>(a < 0 ? a + 3 : a)] = true;
+    const Tensor y = xtg::flip(x, axes);
+    REQUIRE(y.shape() == x.shape());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      Index at = index_of(i, y.shape());
+      for (std::size_t k = 0; k < 3; ++k)
+        if (reversed[k]) at[k] = x.shape()[k] - 1 - at[k];
+      CHECK(y.data()[i] == x.data()[offset_of(at, x.shape())]);
+    }
+  }
+  CHECK(identical(xtg::flip(scalar(3), {}), scalar(3)));
+  CHECK(xtg::flip(zeros({0, 3}), {0, 1}).shape() == Shape{0, 3});
+  CHECK(xtg::flip(zeros({3, 0}), {0}).shape() == Shape{3, 0});
+  CHECK(error_of([&] { xtg::flip(x, {3}); }) == "ValueError: flip: axis 3 is out of range for 3 axes");
+  CHECK(error_of([&] { xtg::flip(x, {1, -2}); }) == "ValueError: flip: an axis is named twice in (1, -2)");
+}
+
+TEST_CASE("shaping: concatenate joins along every axis, empty parts included") {
+  for (int axis = -3; axis < 3; ++axis) {
+    CAPTURE(axis);
+    const std::size_t k = static_cast<std::size_t>(axis < 0 ? axis + 3 : axis);
+    std::vector<Tensor> parts;
+    for (const std::size_t size : {2, 0, 1, 5}) {
+      Shape shape = {2, 3, 4};
+      shape[k] = size;
+      parts.push_back(normal(shape, 6 + size));
+    }
+    const Tensor y = xtg::concatenate({parts[0], parts[1], parts[2], parts[3]}, axis);
+    Shape whole = {2, 3, 4};
+    whole[k] = 8;
+    REQUIRE(y.shape() == whole);
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      Index at = index_of(i, whole);
+      const std::size_t part = at[k] < 2 ? 0 : at[k] < 3 ? 2 : 3;
+      at[k] -= part;  // they begin at 0, 2 and 3
+      CHECK(y.data()[i] == parts[part].data()[offset_of(at, parts[part].shape())]);
+    }
+  }
+  const Tensor x = normal({2, 3}, 7), none = zeros({0, 3});
+  CHECK(identical(xtg::concatenate({x}, 0), x));
+  CHECK(xtg::concatenate({none, none}, 1).shape() == Shape{0, 6});
+  CHECK(error_of([] { xtg::concatenate({}, 0); }) == "ValueError: concatenate: expected at least one array");
+  const Tensor y = zeros({4, 3}), flat = zeros({3}), s = scalar(1);
+  CHECK(error_of([&] {
+          xtg::concatenate({x, y}, -1);
+        }) == "ShapeError: concatenate: expected shapes equal but for axis 1, got (2, 3) and (4, 3)");
+  CHECK(error_of([&] {
+          xtg::concatenate({x, y, flat}, 0);
+        }) == "ShapeError: concatenate: expected shapes equal but for axis 0, got (2, 3) and (3)");
+  CHECK(error_of([&] { xtg::concatenate({x}, 2); }) == "ValueError: concatenate: axis 2 is out of range for 2 axes");
+  CHECK(error_of([&] { xtg::concatenate({s}, 0); }) == "ValueError: concatenate: axis 0 is out of range for 0 axes");
+}

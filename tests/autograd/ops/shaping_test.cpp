@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "autograd/gradcheck.hpp"
 #include "autograd/ops/elementwise.hpp"
+#include "tests/autograd/second_order.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
@@ -55,6 +55,8 @@ std::vector<Case> cases() {
              return xtg::slice(x, {{2, 2, 1}, {}});
            }),
   };
+  for (const Axes& axes : {Axes{1}, Axes{-1, 0}, Axes{}})
+    list.push_back(make("flip", {2, 3, 4}, [axes](const auto& x) { return xtg::flip(x, axes); }));
   for (const Axes& axes : {Axes{0, 1, 2}, Axes{0, 2, 1}, Axes{1, 2, 0}, Axes{2, 0, 1}, Axes{-1, 0, -2}, Axes{}})
     list.push_back(make("transpose", {2, 3, 4}, [axes](const auto& x) { return xtg::transpose(x, axes); }));
   return list;
@@ -101,10 +103,143 @@ TEST_CASE("shaping ops: second derivatives pass through") {
   }
 }
 
+TEST_CASE("shaping ops: flatten, squeeze and unsqueeze change the shape, not the numbers") {
+  struct Step {
+    Shape from;
+    std::function<Variable(const Variable&)> function;
+    Shape to;
+  };
+  const std::vector<Step> steps = {
+      {{2, 3, 4, 5}, [](const Variable& x) { return flatten(x); }, {120}},
+      {{2, 3, 4, 5}, [](const Variable& x) { return flatten(x, 1); }, {2, 60}},
+      {{2, 3, 4, 5}, [](const Variable& x) { return flatten(x, 0, 1); }, {6, 4, 5}},
+      {{2, 3, 4, 5}, [](const Variable& x) { return flatten(x, -3, -2); }, {2, 12, 5}},
+      {{2, 3, 4, 5}, [](const Variable& x) { return flatten(x, 2, 2); }, {2, 3, 4, 5}},
+      {{}, [](const Variable& x) { return flatten(x); }, {1}},
+      {{0, 3, 2}, [](const Variable& x) { return flatten(x, 1); }, {0, 6}},
+      {{1, 3, 1, 1}, [](const Variable& x) { return squeeze(x); }, {3}},
+      {{1, 3, 1, 1},
+       [](const Variable& x) {
+         return squeeze(x, {-1, 0});
+       },
+       {3, 1}},
+      {{2, 3}, [](const Variable& x) { return squeeze(x); }, {2, 3}},
+      {{1, 1}, [](const Variable& x) { return squeeze(x); }, {}},
+      {{1, 0}, [](const Variable& x) { return squeeze(x); }, {0}},
+      {{2, 3}, [](const Variable& x) { return unsqueeze(x, 0); }, {1, 2, 3}},
+      {{2, 3}, [](const Variable& x) { return unsqueeze(x, 1); }, {2, 1, 3}},
+      {{2, 3}, [](const Variable& x) { return unsqueeze(x, -1); }, {2, 3, 1}},
+      {{2, 3}, [](const Variable& x) { return unsqueeze(x, -3); }, {1, 2, 3}},
+      {{}, [](const Variable& x) { return unsqueeze(x, 0); }, {1}},
+  };
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    CAPTURE(i);
+    Variable x(normal(steps[i].from, 1), true);
+    const Variable y = steps[i].function(x) * Scalar{1};  // not x itself, whatever the shape
+    CHECK(identical(y.value(), xtg::reshape(x.value(), steps[i].to)));
+    const Tensor dy = normal(steps[i].to, 2);
+    y.backward(dy);
+    CHECK(identical(x.grad(), xtg::reshape(dy, steps[i].from)));
+  }
+}
+
+namespace {
+
+Shape with_axis(const Shape& shape, std::size_t k, std::size_t size) {
+  std::vector<std::size_t> result(shape.begin(), shape.end());
+  result.insert(result.begin() + static_cast<std::ptrdiff_t>(k), size);
+  return Shape(result.begin(), result.end());
+}
+
+}  // namespace
+
+TEST_CASE("shaping ops: concatenate and stack give each input its part of dy") {
+  for (const bool stacked : {false, true})
+    for (int axis = stacked ? -4 : -3; axis < (stacked ? 4 : 3); ++axis) {
+      CAPTURE(stacked);
+      CAPTURE(axis);
+      const std::size_t k = static_cast<std::size_t>(axis < 0 ? axis + (stacked ? 4 : 3) : axis);
+      Variables inputs;
+      for (std::size_t i = 0; i < 4; ++i) {
+        Shape shape = {2, 3, 4};
+        if (!stacked) shape[k] = (i + 2) % 4;           // 2, 3, 0, 1
+        inputs.emplace_back(normal(shape, i), i != 1);  // one is a constant
+      }
+      const Variable y = stacked ? stack(inputs, axis) : concatenate(inputs, axis);
+      Shape whole = stacked ? with_axis({2, 3, 4}, k, 4) : Shape{2, 3, 4};
+      if (!stacked) whole[k] = 6;
+      REQUIRE(y.shape() == whole);
+      const Tensor dy = normal(whole, 9);
+      y.backward(dy);
+      std::size_t start = 0;
+      for (const Variable& input : inputs) {
+        const Shape part = stacked ? with_axis(input.shape(), k, 1) : input.shape();
+        for (std::size_t i = 0; i < input.size(); ++i) {
+          std::vector<std::size_t> at = index_of(i, part);
+          at[k] += start;
+          CHECK(y.value().data()[offset_of(at, whole)] == input.value().data()[i]);
+          if (input.requires_grad()) CHECK(input.grad().data()[i] == dy.data()[offset_of(at, whole)]);
+        }
+        CHECK(input.has_grad() == input.requires_grad());
+        start += part[k];
+      }
+    }
+  CHECK(identical(stack({Variable(scalar(3)), Variable(scalar(5))}).value(), tensor({3, 5}, {2})));
+  CHECK(stack({Variable(zeros({0, 2})), Variable(zeros({0, 2}))}, 1).shape() == Shape{0, 2, 2});
+}
+
+TEST_CASE("shaping ops: split cuts, concatenate joins again") {
+  const Tensor at = normal({2, 6, 3}, 1);
+  Variable x(at, true);
+  const Variables parts = split(x, {1, 0, 3, 2}, -2);
+  REQUIRE(parts.size() == 4);
+  CHECK(identical(parts[0].value(), xtg::slice(at, {{}, {0, 1, 1}, {}})));
+  CHECK(parts[1].shape() == Shape{2, 0, 3});
+  CHECK(identical(parts[2].value(), xtg::slice(at, {{}, {1, 4, 1}, {}})));
+  CHECK(identical(parts[3].value(), xtg::slice(at, {{}, {4, 6, 1}, {}})));
+  const Variable y = concatenate(parts, 1);
+  CHECK(identical(y.value(), at));
+  const Tensor dy = normal({2, 6, 3}, 2);
+  y.backward(dy);
+  CHECK(identical(x.grad(), dy));
+  CHECK(split(Variable(zeros({2, 0})), {}, 1).empty());
+}
+
+TEST_CASE("shaping ops: an array joined with itself, and parts in products, to second order") {
+  const auto twice = [](const Variables& v) { return square(concatenate({v[0], v[1], v[0]}, 1)); };
+  CHECK(check_two_orders(twice, {normal({2, 3}, 1), normal({2, 4}, 2)}) == "");
+  const auto stacked = [](const Variables& v) { return exp(stack({v[0], v[1], v[0]}, -1)); };
+  CHECK(check_two_orders(stacked, {normal({2, 3}, 1), normal({2, 3}, 2)}) == "");
+  const auto parts = [](const Variables& v) {
+    const Variables p = split(v[0], {2, 1, 2}, 0);
+    return p[0] * flip(p[2], {0}) * p[1];
+  };
+  CHECK(check_two_orders(parts, {normal({5, 3}, 1)}) == "");
+}
+
 TEST_CASE("shaping ops: bad arguments are refused by name") {
   const Variable x(zeros({2, 3}), true);
   CHECK(error_of([&] { reshape(x, Shape{4}); }) == "ShapeError: reshape: (2, 3) has 6 elements, (4) needs 4");
   CHECK(error_of([&] { transpose(x, {0}); }) == "ValueError: transpose: expected 2 axes for (2, 3), got (0)");
   CHECK(starts_with(error_of([&] { slice(x, {{}}); }), "ShapeError: slice: "));
   CHECK(starts_with(error_of([&] { pad(x, {1}, {1}); }), "ValueError: pad: "));
+  CHECK(error_of([&] { flatten(x, 1, 0); }) == "ValueError: flatten: axis 1 comes after axis 0 in (2, 3)");
+  CHECK(error_of([&] { flatten(x, 2); }) == "ValueError: flatten: axis 2 is out of range for 2 axes");
+  CHECK(error_of([&] { squeeze(x, {-1}); }) == "ShapeError: squeeze: axis 1 of (2, 3) has size 3, not 1");
+  CHECK(error_of([&] { squeeze(x, {2}); }) == "ValueError: squeeze: axis 2 is out of range for 2 axes");
+  CHECK(error_of([&] { unsqueeze(x, 3); }) == "ValueError: unsqueeze: axis 3 is out of range for 3 axes");
+  CHECK(error_of([&] { flip(x, {2}); }) == "ValueError: flip: axis 2 is out of range for 2 axes");
+  const Variable y(zeros({2, 4}), true), flat(zeros({2}), true);
+  CHECK(error_of([&] {
+          concatenate({x, y}, 0);
+        }) == "ShapeError: concatenate: expected shapes equal but for axis 0, got (2, 3) and (2, 4)");
+  CHECK(error_of([&] {
+          concatenate({x, flat}, 0);
+        }) == "ShapeError: concatenate: expected shapes equal but for axis 0, got (2, 3) and (2)");
+  CHECK(error_of([&] { concatenate(Variables(), 0); }) == "ValueError: concatenate: expected at least one array");
+  CHECK(error_of([&] { stack(Variables(), 0); }) == "ValueError: stack: expected at least one array");
+  CHECK(error_of([&] { stack({x, y}); }) == "ShapeError: stack: expected equal shapes, got (2, 3) and (2, 4)");
+  CHECK(error_of([&] { stack({x}, 3); }) == "ValueError: stack: axis 3 is out of range for 3 axes");
+  CHECK(error_of([&] { split(x, {1, 1}, -1); }) == "ValueError: split: sizes (1, 1) do not add up to axis 1 of (2, 3)");
+  CHECK(error_of([&] { split(x, {2}, 2); }) == "ValueError: split: axis 2 is out of range for 2 axes");
 }
