@@ -134,6 +134,14 @@ using Definition = std::function<Variable(const std::vector<Variable>& arguments
 /// A backward written by hand, on plain arrays: the gradients of the arguments, in order; nullopt for one that
 /// `arguments.wants(i)` denies.
 using AnalyticGradients = std::vector<std::optional<Tensor>>;
+/// A list of these arrays, moved where they may be: a list in braces would copy them.
+template <class... Arrays>
+AnalyticGradients analytic_gradients(Arrays&&... arrays) {
+  AnalyticGradients list;
+  list.reserve(sizeof...(arrays));
+  (list.emplace_back(std::forward<Arrays>(arrays)), ...);
+  return list;
+}
 using AnalyticBackward = std::function<AnalyticGradients(const Tensor& dy, const Arguments& arguments)>;
 
 enum class Keep { Nothing, Output };

@@ -55,7 +55,7 @@ Variable variance_of(const char* name, const Variable& x, const Axes& axes, bool
       [=](const Tensor& dy, const Arguments& a) {
         // x also moves the mean, but by that the variance changes by −2·mean(x − mean) = 0: one term remains.
         const Tensor scale = multiply(reshape(dy, kept), 2 * correction / static_cast<Scalar>(n));
-        return AnalyticGradients{multiply(subtract(a[0], average), scale)};
+        return analytic_gradients(multiply(subtract(a[0], average), scale));
       });
 }
 

@@ -124,7 +124,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
       [eps](const Variables& v) { return batch_norm_composed(v[0], v[1], v[2], eps); },
       [mean = std::move(f.mean), rstd = std::move(f.rstd)](const Tensor& dy, const Arguments& a) {
         NormGradients d = batch_norm_backward(dy, a[0], mean, rstd, a[1]);
-        return AnalyticGradients{std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta)};
+        return analytic_gradients(std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta));
       });
 }
 
@@ -154,7 +154,7 @@ Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variabl
         Scalar* dx = d.dx.data();
         parallel_for_each_element(dy.size() / rstd.size(), rstd.size(),
                                   [=](std::size_t i, std::size_t c) { dx[i] = g[c] * r[c] * up[i]; });
-        return AnalyticGradients{std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta)};
+        return analytic_gradients(std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta));
       });
 }
 

@@ -125,7 +125,7 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
       [groups, eps](const Variables& v) { return group_norm_composed(v[0], v[1], v[2], groups, eps); },
       [mean = std::move(f.mean), rstd = std::move(f.rstd)](const Tensor& dy, const Arguments& a) {
         NormGradients d = group_norm_backward(dy, a[0], mean, rstd, a[1]);
-        return AnalyticGradients{std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta)};
+        return analytic_gradients(std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta));
       });
 }
 

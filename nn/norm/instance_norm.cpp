@@ -104,7 +104,7 @@ Variable instance_norm(const Variable& x, const Variable& gamma, const Variable&
       [eps](const Variables& v) { return instance_norm_composed(v[0], v[1], v[2], eps); },
       [mean = std::move(f.mean), rstd = std::move(f.rstd)](const Tensor& dy, const Arguments& a) {
         NormGradients d = instance_norm_backward(dy, a[0], mean, rstd, a[1]);
-        return AnalyticGradients{std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta)};
+        return analytic_gradients(std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta));
       });
 }
 
