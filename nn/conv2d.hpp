@@ -8,10 +8,12 @@ namespace xtg::nn {
 struct Conv2dOptions {
   std::size_t stride = 1, padding = 0;
   bool bias = true;
+  std::size_t dilation = 1, groups = 1;
 };
 
-/// A convolution layer: x (N, H, W, I) -> (N, OH, OW, O), weight (O, K, K, I), bias (O) or none. The weight starts
-/// Kaiming-normal with fan-out, standard deviation √(2/(K·K·O)); the bias starts at 0 (PyTorch: uniform).
+/// A convolution layer: x (N, H, W, I) -> (N, OH, OW, O), weight (O, K, K, I/groups), bias (O) or none. The weight
+/// starts Kaiming-normal with fan-out, standard deviation √(2/(K·K·O)) whatever the groups, as PyTorch's; the bias
+/// starts at 0 (PyTorch: uniform). Throws ValueError unless groups divides I and O.
 class Conv2d : public Module {
  public:
   Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2dOptions& options, Generator& generator);

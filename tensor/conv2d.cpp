@@ -22,9 +22,9 @@ void for_each_piece(const Conv2dGeometry& g, const Visit& visit) {
       for (std::size_t a = 0; a < g.kh; ++a)
         for (std::size_t b = 0; b < g.kw; ++b, to += g.in) {
           const std::ptrdiff_t row =
-              static_cast<std::ptrdiff_t>(i * g.stride + a) - static_cast<std::ptrdiff_t>(g.padding);
+              static_cast<std::ptrdiff_t>(i * g.stride + a * g.dilation) - static_cast<std::ptrdiff_t>(g.padding);
           const std::ptrdiff_t column =
-              static_cast<std::ptrdiff_t>(j * g.stride + b) - static_cast<std::ptrdiff_t>(g.padding);
+              static_cast<std::ptrdiff_t>(j * g.stride + b * g.dilation) - static_cast<std::ptrdiff_t>(g.padding);
           const bool inside = row >= 0 && row < static_cast<std::ptrdiff_t>(g.h) && column >= 0 &&
                               column < static_cast<std::ptrdiff_t>(g.w);
           visit(to,
@@ -56,6 +56,38 @@ struct Sizes {
   std::size_t image, rows, depth, result;
 };
 
+/// The geometry of each group alone.
+Conv2dGeometry one_group(const Conv2dGeometry& g) {
+  Conv2dGeometry one = g;
+  one.in /= g.groups;
+  one.out /= g.groups;
+  one.groups = 1;
+  return one;
+}
+
+/// Channels of a group: run k of the last axis cut into `groups`, and back into its place.
+Tensor channels_of(const Tensor& x, std::size_t k, std::size_t groups) {
+  const std::size_t n = x.shape().back() / groups;
+  Shape shape = x.shape();
+  shape.back() = n;
+  Tensor part(shape);
+  for (std::size_t i = 0; i < part.size(); i += n) std::copy_n(x.data() + i * groups + k * n, n, part.data() + i);
+  return part;
+}
+void set_channels(Tensor& x, std::size_t k, std::size_t groups, const Tensor& part) {
+  const std::size_t n = part.shape().back();
+  for (std::size_t i = 0; i < part.size(); i += n) std::copy_n(part.data() + i, n, x.data() + i * groups + k * n);
+}
+
+/// Filters of a group: run k of the first axis.
+Tensor filters_of(const Tensor& w, std::size_t k, std::size_t groups) {
+  Shape shape = w.shape();
+  shape[0] /= groups;
+  Tensor part(shape);
+  std::copy_n(w.data() + k * part.size(), part.size(), part.data());
+  return part;
+}
+
 void require_shape(const char* name, const char* what, const Shape& shape, const Shape& expected) {
   require<ShapeError>(shape == expected, "{}: expected {} of shape {}, got {}", name, what, to_string(expected),
                       to_string(shape));
@@ -63,25 +95,27 @@ void require_shape(const char* name, const char* what, const Shape& shape, const
 
 }  // namespace
 
-Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, std::size_t stride, std::size_t padding) {
-  require<ShapeError>(x.size() == 4 && w.size() == 4 && x[3] == w[3],
-                      "conv2d: expected x (N, H, W, I) and weight (O, KH, KW, I), got {} and {}", to_string(x),
-                      to_string(w));
-  require(stride >= 1, "conv2d: expected a stride of at least 1, got {}", stride);
-  require<ShapeError>(w[1] >= 1 && w[2] >= 1 && x[1] + 2 * padding >= w[1] && x[2] + 2 * padding >= w[2],
-                      "conv2d: a kernel of {} x {} does not fit into {} with padding {}", w[1], w[2], to_string(x),
-                      padding);
-  return {x[0],
-          x[1],
-          x[2],
-          x[3],
-          w[0],
-          w[1],
-          w[2],
-          stride,
-          padding,
-          (x[1] + 2 * padding - w[1]) / stride + 1,
-          (x[2] + 2 * padding - w[2]) / stride + 1};
+Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, std::size_t stride, std::size_t padding,
+                               std::size_t dilation, std::size_t groups) {
+  require(stride >= 1 && dilation >= 1 && groups >= 1,
+          "conv2d: expected stride, dilation and groups of at least 1, got {}, {} and {}", stride, dilation, groups);
+  const bool ranks = x.size() == 4 && w.size() == 4;
+  require(!ranks || (x[3] % groups == 0 && w[0] % groups == 0),
+          "conv2d: {} groups do not divide the channels of x {} and weight {}", groups, to_string(x), to_string(w));
+  require<ShapeError>(ranks && x[3] / groups == w[3],
+                      "conv2d: expected x (N, H, W, I) and weight (O, KH, KW, I/groups) with groups {}, got {} and {}",
+                      groups, to_string(x), to_string(w));
+  const auto fits = [&](std::size_t size, std::size_t kernel) {
+    return kernel >= 1 && size + 2 * padding >= 1 && kernel - 1 <= (size + 2 * padding - 1) / dilation;
+  };
+  require<ShapeError>(fits(x[1], w[1]) && fits(x[2], w[2]),
+                      "conv2d: a kernel of {} x {} with dilation {} does not fit into {} with padding {}", w[1], w[2],
+                      dilation, to_string(x), padding);
+  const auto places = [&](std::size_t size, std::size_t kernel) {
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+  };
+  return {x[0],     x[1],  x[2], x[3], w[0], w[1], w[2], stride, padding, places(x[1], w[1]), places(x[2], w[2]),
+          dilation, groups};
 }
 
 Tensor unfold(const Tensor& x, const Conv2dGeometry& g) {
@@ -102,15 +136,24 @@ Tensor fold(const Tensor& patches, const Conv2dGeometry& g) {
   return x;
 }
 
-// Without oneDNN, and always in double, each image is a matrix product with its patches, one image at a time so that
-// the patches stay in the cache.
+// What oneDNN does not take, and everything in double, is computed group by group, and each image of a group is a
+// matrix product with its patches, one image at a time so that the patches stay in the cache.
 
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t stride, std::size_t padding) {
-  const Conv2dGeometry g = conv2d_geometry(x.shape(), w.shape(), stride, padding);
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t stride, std::size_t padding,
+              std::size_t dilation, std::size_t groups) {
+  const Conv2dGeometry g = conv2d_geometry(x.shape(), w.shape(), stride, padding, dilation, groups);
   if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
   Tensor y(g.output_shape());
   if (y.size() == 0) return y;
   if (kernels::onednn_conv2d_forward(g, x.data(), w.data(), bias ? bias->data() : nullptr, y.data())) return y;
+  if (groups > 1) {
+    for (std::size_t k = 0; k < groups; ++k) {
+      const Tensor x_k = channels_of(x, k, groups), w_k = filters_of(w, k, groups);
+      const Tensor bias_k = bias ? filters_of(*bias, k, groups) : Tensor();
+      set_channels(y, k, groups, conv2d(x_k, w_k, bias ? &bias_k : nullptr, stride, padding, dilation));
+    }
+    return y;
+  }
   const Sizes s(g);
   std::vector<Scalar, Allocator<Scalar>> patches(s.rows * s.depth);
   for (std::size_t n = 0; n < g.n; ++n) {
@@ -129,6 +172,13 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeom
   Tensor dx(g.input_shape());
   if (dx.size() == 0) return dx;
   if (kernels::onednn_conv2d_backward_input(g, dy.data(), w.data(), dx.data())) return dx;
+  if (g.groups > 1) {
+    for (std::size_t k = 0; k < g.groups; ++k) {
+      const Tensor dy_k = channels_of(dy, k, g.groups), w_k = filters_of(w, k, g.groups);
+      set_channels(dx, k, g.groups, conv2d_backward_input(dy_k, w_k, one_group(g)));
+    }
+    return dx;
+  }
   const Sizes s(g);
   std::vector<Scalar, Allocator<Scalar>> patches(s.rows * s.depth);
   for (std::size_t n = 0; n < g.n; ++n) {
@@ -144,6 +194,14 @@ Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeo
   Tensor dw = zeros(g.weight_shape());
   if (dy.size() == 0) return dw;
   if (kernels::onednn_conv2d_backward_weight(g, dy.data(), x.data(), dw.data())) return dw;
+  if (g.groups > 1) {
+    for (std::size_t k = 0; k < g.groups; ++k) {
+      const Tensor dy_k = channels_of(dy, k, g.groups), x_k = channels_of(x, k, g.groups);
+      const Tensor dw_k = conv2d_backward_weight(dy_k, x_k, one_group(g));
+      std::copy_n(dw_k.data(), dw_k.size(), dw.data() + k * dw_k.size());
+    }
+    return dw;
+  }
   const Sizes s(g);
   std::vector<Scalar, Allocator<Scalar>> patches(s.rows * s.depth);
   for (std::size_t n = 0; n < g.n; ++n) {
@@ -155,7 +213,8 @@ Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeo
 
 std::string conv2d_implementation(const Conv2dGeometry& geometry, const std::string& pass) {
   const std::string name = kernels::onednn_implementation(geometry, pass);
-  return name.empty() ? "gemm" : name;
+  if (!name.empty() && !kernels::is_reference(name)) return name;
+  return geometry.groups > 1 ? conv2d_implementation(one_group(geometry), pass) : "gemm";
 }
 
 }  // namespace xtg

@@ -13,7 +13,7 @@ std::pair<Tensor, Indices> max_pool2d(const Tensor& x, std::size_t kernel, std::
   require(kernel >= 1 && stride >= 1 && 2 * padding <= kernel,
           "max_pool2d: expected kernel and stride of at least 1 and padding of at most kernel/2, got {}, {}, {}",
           kernel, stride, padding);
-  require<ShapeError>(s[1] + 2 * padding >= kernel && s[2] + 2 * padding >= kernel,
+  require<ShapeError>(s[1] >= 1 && s[2] >= 1 && s[1] + 2 * padding >= kernel && s[2] + 2 * padding >= kernel,
                       "max_pool2d: a window of {} does not fit into {} with padding {}", kernel, to_string(s), padding);
   const std::size_t h = s[1], w = s[2], channels = s[3];
   const std::size_t oh = (h + 2 * padding - kernel) / stride + 1, ow = (w + 2 * padding - kernel) / stride + 1;

@@ -134,17 +134,18 @@ inline Tensor naive_sum_to(const Tensor& x, const Shape& shape) {
 /// visit(offset in x, offset in the weights, offset in y) for every product of a convolution: seven loops.
 template <class Visit>
 void for_each_product(const Conv2dGeometry& g, const Visit& visit) {
+  const std::size_t group_in = g.in / g.groups, group_out = g.out / g.groups;
   for (std::size_t n = 0; n < g.n; ++n)
     for (std::size_t i = 0; i < g.oh; ++i)
       for (std::size_t j = 0; j < g.ow; ++j)
         for (std::size_t o = 0; o < g.out; ++o)
           for (std::size_t a = 0; a < g.kh; ++a)
             for (std::size_t b = 0; b < g.kw; ++b) {
-              const std::size_t p = i * g.stride + a, q = j * g.stride + b;  // in the padded image
+              const std::size_t p = i * g.stride + a * g.dilation, q = j * g.stride + b * g.dilation;  // when padded
               if (p < g.padding || q < g.padding || p - g.padding >= g.h || q - g.padding >= g.w) continue;
-              for (std::size_t c = 0; c < g.in; ++c)
-                visit(((n * g.h + p - g.padding) * g.w + q - g.padding) * g.in + c,
-                      ((o * g.kh + a) * g.kw + b) * g.in + c, ((n * g.oh + i) * g.ow + j) * g.out + o);
+              for (std::size_t c = 0; c < group_in; ++c)
+                visit(((n * g.h + p - g.padding) * g.w + q - g.padding) * g.in + o / group_out * group_in + c,
+                      ((o * g.kh + a) * g.kw + b) * group_in + c, ((n * g.oh + i) * g.ow + j) * g.out + o);
             }
 }
 

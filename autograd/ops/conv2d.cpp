@@ -8,6 +8,12 @@
 #include "tensor/shape.hpp"
 
 namespace xtg {
+namespace {
+
+/// Elements k·n … (k + 1)·n − 1.
+Range run(std::size_t k, std::size_t n) { return {k * n, static_cast<std::ptrdiff_t>((k + 1) * n), 1}; }
+
+}  // namespace
 
 Variable unfold(const Variable& x, const Conv2dGeometry& geometry) {
   return record("unfold", unfold(x.value(), geometry), {x},
@@ -20,29 +26,35 @@ Variable fold(const Variable& patches, const Conv2dGeometry& geometry) {
 }
 
 Variable conv2d_composed(const Variable& x, const Variable& weight, const Variable& bias, std::size_t stride,
-                         std::size_t padding, std::size_t, std::size_t) {
-  const Conv2dGeometry g = conv2d_geometry(x.shape(), weight.shape(), stride, padding);
-  const Variable patches = unfold(x, g);                                       // (N·OH·OW, KH·KW·I)
-  const Variable filters = reshape(weight, Shape{g.out, g.kh * g.kw * g.in});  // (O, KH·KW·I)
-  Variable y = matmul(patches, filters, false, true);                          // (N·OH·OW, O)
-  if (bias.defined()) {
-    require<ShapeError>(bias.shape() == Shape{g.out}, "conv2d: expected bias of shape ({}), got {}", g.out,
-                        to_string(bias.shape()));
-    y = y + bias;
+                         std::size_t padding, std::size_t dilation, std::size_t groups) {
+  const Conv2dGeometry g = conv2d_geometry(x.shape(), weight.shape(), stride, padding, dilation, groups);
+  require<ShapeError>(!bias.defined() || bias.shape() == Shape{g.out}, "conv2d: expected bias of shape ({}), got {}",
+                      g.out, bias.defined() ? to_string(bias.shape()) : "");
+  const std::size_t in = g.in / groups, out = g.out / groups;
+  Variable y;  // (N·OH·OW, O)
+  for (std::size_t k = 0; k < groups; ++k) {
+    const Variable x_k = groups == 1 ? x : slice(x, {{}, {}, {}, run(k, in)});             // (N, H, W, I/groups)
+    const Variable w_k = groups == 1 ? weight : slice(weight, {run(k, out), {}, {}, {}});  // (O/groups, …)
+    const Conv2dGeometry one = conv2d_geometry(x_k.shape(), w_k.shape(), stride, padding, dilation);
+    const Variable filters = reshape(w_k, Shape{out, g.kh * g.kw * in});  // (O/groups, KH·KW·I/groups)
+    const Variable y_k = matmul(unfold(x_k, one), filters, false, true);  // (N·OH·OW, O/groups)
+    const Variable in_place = groups == 1 ? y_k : pad(y_k, {0, k * out}, {0, (groups - 1 - k) * out});
+    y = k == 0 ? in_place : y + in_place;
   }
-  return reshape(y, g.output_shape());
+  return reshape(bias.defined() ? y + bias : y, g.output_shape());
 }
 
-// y = P·Wᵀ + b with P the patches. So dW = dyᵀ·P, dP = dy·W, dx = fold(dP), and db is the column sum of dy. The
-// functions of tensor/conv2d.hpp compute the three without ever storing P for the whole batch.
+// For each group y = P·Wᵀ + b with P the patches. So dW = dyᵀ·P, dP = dy·W, dx = fold(dP), and db is the column sum of
+// dy. The functions of tensor/conv2d.hpp compute the three without ever storing P for the whole batch.
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, std::size_t stride,
-                std::size_t padding, std::size_t, std::size_t) {
-  if (DerivedGradients::current()) return conv2d_composed(x, weight, bias, stride, padding);
-  const Conv2dGeometry g = conv2d_geometry(x.shape(), weight.shape(), stride, padding);
+                std::size_t padding, std::size_t dilation, std::size_t groups) {
+  if (DerivedGradients::current()) return conv2d_composed(x, weight, bias, stride, padding, dilation, groups);
+  const Conv2dGeometry g = conv2d_geometry(x.shape(), weight.shape(), stride, padding, dilation, groups);
   return record_analytic(
-      "conv2d", conv2d(x.value(), weight.value(), bias.defined() ? &bias.value() : nullptr, stride, padding),
+      "conv2d",
+      conv2d(x.value(), weight.value(), bias.defined() ? &bias.value() : nullptr, stride, padding, dilation, groups),
       {x, weight, bias},
-      [stride, padding](const Variables& v) { return conv2d_composed(v[0], v[1], v[2], stride, padding); },
+      [=](const Variables& v) { return conv2d_composed(v[0], v[1], v[2], stride, padding, dilation, groups); },
       [g](const Tensor& dy, const Arguments& a) {
         AnalyticGradients d(3);
         if (a.wants(0)) d[0] = conv2d_backward_input(dy, a[1], g);

@@ -4,55 +4,102 @@
 #include <cmath>
 
 #include "autograd/grad_mode.hpp"
+#include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "tensor/create.hpp"
+#include "tensor/elementwise.hpp"
 #include "tensor/reduce.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg {
 namespace {
 
-Variable log_softmax_composed(const Variable& x) {
-  const Variable centred = x - Variable(max(x.value(), {-1}, true));  // the shift is a constant: it cancels
-  return centred - log(sum(exp(centred), {-1}, true));
+void require_elements(const char* name, const Shape& shape, int axis) {
+  require<ShapeError>(shape[normalize_axis(name, axis, shape.size())] > 0, "{}: no elements along axis {} of {}", name,
+                      axis, to_string(shape));
 }
 
-Tensor log_softmax_forward(const Tensor& x) {
-  Tensor y(x.shape());
-  const std::size_t k = x.shape().back();
-  for (std::size_t row = 0; row < x.size(); row += k) {
-    const Scalar* in = x.data() + row;
-    const double top = static_cast<double>(*std::max_element(in, in + k));
-    double total = 0;
-    for (std::size_t i = 0; i < k; ++i) total += std::exp(static_cast<double>(in[i]) - top);
-    const double shift = top + std::log(total);
-    for (std::size_t i = 0; i < k; ++i) y.data()[row + i] = static_cast<Scalar>(static_cast<double>(in[i]) - shift);
+/// x less its largest element along the axis. The shift is a constant: it cancels in what follows.
+Variable centred(const Variable& x, int axis) { return x - Variable(max(x.value(), {axis}, true)); }
+
+Variable softmax_composed(const Variable& x, int axis) {
+  const Variable e = exp(centred(x, axis));
+  return e / sum(e, {axis}, true);
+}
+
+Variable log_softmax_composed(const Variable& x, int axis) {
+  const Variable z = centred(x, axis);
+  return z - log(sum(exp(z), {axis}, true));
+}
+
+/// Calls finish(x_k, largest, Σ_j exp(x_j − largest)) for each element, where j runs along the axis.
+template <class Finish>
+Tensor along_axis(const Tensor& x, int axis, const Finish& finish) {
+  const Shape& s = x.shape();
+  const std::size_t at = normalize_axis("softmax", axis, s.size()), n = s[at];
+  const std::size_t step = count(Shape(s.begin() + static_cast<std::ptrdiff_t>(at) + 1, s.end()));
+  Tensor y(s);
+  for (std::size_t i = 0; i < x.size() / n; ++i) {
+    const std::size_t begin = i / step * n * step + i % step, end = begin + n * step;
+    double top = static_cast<double>(x.data()[begin]), total = 0;
+    for (std::size_t k = begin; k < end; k += step) top = std::max(top, static_cast<double>(x.data()[k]));
+    for (std::size_t k = begin; k < end; k += step) total += std::exp(static_cast<double>(x.data()[k]) - top);
+    for (std::size_t k = begin; k < end; k += step)
+      y.data()[k] = static_cast<Scalar>(finish(static_cast<double>(x.data()[k]), top, total));
   }
   return y;
 }
 
-/// (N, K): 1 − s at the label, plus s/K everywhere.
-Tensor smoothed_targets(const Indices& labels, std::size_t classes, double smoothing) {
-  Tensor t = full({labels.size(), classes}, static_cast<Scalar>(smoothing / static_cast<double>(classes)));
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    t.data()[i * classes + static_cast<std::size_t>(labels.data()[i])] += static_cast<Scalar>(1 - smoothing);
-  return t;
+Tensor log_softmax_forward(const Tensor& x, int axis) {
+  return along_axis(x, axis, [](double v, double top, double total) { return v - (top + std::log(total)); });
 }
 
-Variable cross_entropy_composed(const Variable& logits, const Tensor& targets) {
-  return negative(sum(Variable(targets) * log_softmax(logits))) / static_cast<Scalar>(targets.shape()[0]);
+/// t·(1 − s) + s/K for targets (N, K).
+Tensor smoothed(const Tensor& targets, double smoothing) {
+  const auto classes = static_cast<double>(targets.shape()[1]);
+  return add(multiply(targets, static_cast<Scalar>(1 - smoothing)), static_cast<Scalar>(smoothing / classes));
+}
+
+Variable cross_entropy_composed(const Variable& logits, const Variable& targets, double smoothing) {
+  const auto n = static_cast<double>(targets.shape()[0]), classes = static_cast<double>(targets.shape()[1]);
+  const Variable t = targets * static_cast<Scalar>(1 - smoothing) + static_cast<Scalar>(smoothing / classes);
+  return negative(sum(t * log_softmax(logits))) / static_cast<Scalar>(n);
+}
+
+void require_pairs(const char* name, const Variable& input, const Variable& target) {
+  require<ShapeError>(input.shape() == target.shape() && input.size() > 0,
+                      "{}: expected input and target of equal shape with at least one element, got {} and {}", name,
+                      to_string(input.shape()), to_string(target.shape()));
+}
+
+/// −|x| is −x for x > 0, else x: on the side of 0 on which relu(x) is 0, so that both bend as one.
+Variable binary_cross_entropy_composed(const Variable& x, const Variable& t) {
+  const Variable minus_abs = where(less_equal(x.value(), 0), x, negative(x));
+  return mean(relu(x) - x * t + log(exp(minus_abs) + 1));
 }
 
 }  // namespace
 
-Variable log_softmax(const Variable& x, int) {
-  require<ShapeError>(!x.shape().empty() && x.shape().back() > 0, "log_softmax: expected x (…, K) with K > 0, got {}",
-                      to_string(x.shape()));
-  if (DerivedGradients::current()) return log_softmax_composed(x);
+Variable softmax(const Variable& x, int axis) {
+  require_elements("softmax", x.shape(), axis);
+  if (DerivedGradients::current()) return softmax_composed(x, axis);
+  Tensor y = along_axis(x.value(), axis, [](double v, double top, double total) { return std::exp(v - top) / total; });
   return record(
-      "log_softmax", log_softmax_forward(x.value()), {x},
-      [](const Variable& dy, const Context& c) { return Variables{dy - exp(c.output()) * sum(dy, {-1}, true)}; },
+      "softmax", std::move(y), {x},
+      [axis](const Variable& dy, const Context& c) {
+        const Variable y = c.output();
+        return Variables{y * (dy - sum(dy * y, {axis}, true))};
+      },
+      Keep::Output);
+}
+
+Variable log_softmax(const Variable& x, int axis) {
+  require_elements("log_softmax", x.shape(), axis);
+  if (DerivedGradients::current()) return log_softmax_composed(x, axis);
+  return record(
+      "log_softmax", log_softmax_forward(x.value(), axis), {x},
+      [axis](const Variable& dy, const Context& c) { return Variables{dy - exp(c.output()) * sum(dy, {axis}, true)}; },
       Keep::Output);
 }
 
@@ -62,27 +109,90 @@ Variable cross_entropy(const Variable& logits, const Indices& labels, double lab
                       "cross_entropy: expected logits (N, K) and N labels, got {} and labels {}", to_string(shape),
                       to_string(labels.shape()));
   const auto k = static_cast<std::int64_t>(shape[1]);
-  for (std::size_t i = 0; i < labels.size(); ++i)
+  Tensor one_hot = zeros(shape);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
     require(labels.data()[i] >= 0 && labels.data()[i] < k, "cross_entropy: label {} at {} is not within 0 … {}",
             labels.data()[i], i, k - 1);
+    one_hot.data()[i * shape[1] + static_cast<std::size_t>(labels.data()[i])] = 1;
+  }
+  return cross_entropy(logits, Variable(std::move(one_hot)), label_smoothing);
+}
+
+// The loss is −Σ t·log_p/N over samples and classes, with t the smoothed targets. As dlog_p_k/dlogits_j is 1 where
+// j = k, less p_j, its derivative is (p_j·Σ_k t_k − t_j)/N.
+Variable cross_entropy(const Variable& logits, const Variable& targets, double label_smoothing) {
+  const Shape& shape = logits.shape();
+  require<ShapeError>(shape.size() == 2 && shape[0] > 0 && shape[1] > 0 && targets.shape() == shape,
+                      "cross_entropy: expected logits and targets (N, K), got {} and {}", to_string(shape),
+                      to_string(targets.shape()));
   require(label_smoothing >= 0 && label_smoothing <= 1, "cross_entropy: label smoothing {} is not within [0, 1]",
           label_smoothing);
+  if (DerivedGradients::current()) return cross_entropy_composed(logits, targets, label_smoothing);
 
-  Tensor targets = smoothed_targets(labels, shape[1], label_smoothing);
-  if (DerivedGradients::current()) return cross_entropy_composed(logits, targets);
-  const Tensor log_p = log_softmax_forward(logits.value());
+  Tensor log_p = log_softmax_forward(logits.value(), -1), t = smoothed(targets.value(), label_smoothing);
+  const auto samples = static_cast<double>(shape[0]);
   double total = 0;
-  for (std::size_t i = 0; i < log_p.size(); ++i)
-    total -= static_cast<double>(targets.data()[i]) * static_cast<double>(log_p.data()[i]);
+  for (std::size_t i = 0; i < t.size(); ++i)
+    total -= static_cast<double>(t.data()[i]) * static_cast<double>(log_p.data()[i]);
   return record_analytic(
-      "cross_entropy", scalar(static_cast<Scalar>(total / static_cast<double>(shape[0]))), {logits},
-      [targets](const Variables& v) { return cross_entropy_composed(v[0], targets); },
-      [targets, log_p](const Tensor& dy, const Arguments&) {
-        Tensor dx(log_p.shape());
-        const Scalar scale = dy.data()[0] / static_cast<Scalar>(log_p.shape()[0]);
-        for (std::size_t i = 0; i < dx.size(); ++i)
-          dx.data()[i] = (std::exp(log_p.data()[i]) - targets.data()[i]) * scale;
-        return AnalyticGradients{std::move(dx)};
+      "cross_entropy", scalar(static_cast<Scalar>(total / samples)), {logits, targets},
+      [label_smoothing](const Variables& v) { return cross_entropy_composed(v[0], v[1], label_smoothing); },
+      [log_p = std::move(log_p), t = std::move(t), label_smoothing](const Tensor& dy, const Arguments& arguments) {
+        const Scalar scale = dy.data()[0] / static_cast<Scalar>(t.shape()[0]);
+        AnalyticGradients d(2);
+        if (arguments.wants(0)) {
+          const Tensor mass = sum(t, {1}, true);  // (N, 1)
+          d[0] = multiply(subtract(multiply(exp(log_p), mass), t), scale);
+        }
+        if (arguments.wants(1)) d[1] = multiply(log_p, static_cast<Scalar>(label_smoothing - 1) * scale);
+        return d;
+      });
+}
+
+Variable mse_loss(const Variable& input, const Variable& target) {
+  require_pairs("mse_loss", input, target);
+  return mean(square(input - target));
+}
+
+Variable l1_loss(const Variable& input, const Variable& target) {
+  require_pairs("l1_loss", input, target);
+  const Variable d = input - target;
+  return mean(relu(d) + relu(negative(d)));  // |d|: relu's gradient at 0 is 0
+}
+
+// With c the difference d limited to −delta … delta, both branches are c·(d − c/2): d²/2, and ±delta·d − delta²/2.
+Variable huber_loss(const Variable& input, const Variable& target, Scalar delta) {
+  require_pairs("huber_loss", input, target);
+  require(delta > 0, "huber_loss: expected delta > 0, got {}", delta);
+  const Variable d = input - target, high(scalar(delta)), low(scalar(-delta));
+  const Variable c = where(less_equal(d.value(), -delta), low, where(less_equal(d.value(), delta), d, high));
+  return mean(c * (d - c / 2));
+}
+
+Variable binary_cross_entropy_with_logits(const Variable& logits, const Variable& targets) {
+  require_pairs("binary_cross_entropy_with_logits", logits, targets);
+  if (DerivedGradients::current()) return binary_cross_entropy_composed(logits, targets);
+  const auto n = static_cast<double>(logits.size());
+  double total = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double x = static_cast<double>(logits.value().data()[i]), t = static_cast<double>(targets.value().data()[i]);
+    total += std::max(x, 0.0) - x * t + std::log1p(std::exp(-std::abs(x)));
+  }
+  return record_analytic(
+      "binary_cross_entropy_with_logits", scalar(static_cast<Scalar>(total / n)), {logits, targets},
+      [](const Variables& v) { return binary_cross_entropy_composed(v[0], v[1]); },
+      [n](const Tensor& dy, const Arguments& a) {
+        const double scale = static_cast<double>(dy.data()[0]) / n;
+        AnalyticGradients d(2);
+        if (a.wants(0)) {
+          d[0] = Tensor(a[0].shape());
+          for (std::size_t i = 0; i < d[0]->size(); ++i) {
+            const double probability = 1 / (1 + std::exp(-static_cast<double>(a[0].data()[i])));
+            d[0]->data()[i] = static_cast<Scalar>((probability - static_cast<double>(a[1].data()[i])) * scale);
+          }
+        }
+        if (a.wants(1)) d[1] = multiply(a[0], static_cast<Scalar>(-scale));
+        return d;
       });
 }
 

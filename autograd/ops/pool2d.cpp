@@ -9,6 +9,7 @@
 #include "tensor/shape.hpp"
 
 namespace xtg {
+
 // The maximum is the element at a position that does not change with small changes of x: its definition is `take` at
 // those positions, and the gradient is `put` back there.
 Variable max_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {
@@ -36,6 +37,7 @@ Variable avg_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, s
 Variable global_avg_pool2d(const Variable& x) {
   require<ShapeError>(x.shape().size() == 4, "global_avg_pool2d: expected x (N, H, W, C), got {}",
                       to_string(x.shape()));
+  require<ShapeError>(x.shape()[1] > 0 && x.shape()[2] > 0, "global_avg_pool2d: no pixels in {}", to_string(x.shape()));
   return mean(x, {1, 2});
 }
 

@@ -6,8 +6,8 @@
 
 namespace xtg::kernels {
 
-// Convolutions by oneDNN on channels-last activations. Each returns false where oneDNN is not built in or has no such
-// convolution (double), and the caller does the work itself.
+// Convolutions by oneDNN on channels-last activations. Each returns false where oneDNN is not built in, has no such
+// convolution (double) or only its reference loops for it, or an array is empty; the caller does the work itself then.
 
 bool onednn_conv2d_forward(const Conv2dGeometry& geometry, const Scalar* x, const Scalar* w, const Scalar* bias,
                            Scalar* y);
@@ -16,5 +16,7 @@ bool onednn_conv2d_backward_weight(const Conv2dGeometry& geometry, const Scalar*
 
 /// oneDNN's name of the primitive for "forward", "backward_input" or "backward_weight"; "" where there is none.
 std::string onednn_implementation(const Conv2dGeometry& geometry, const std::string& pass);
+/// Whether that is the name of its reference loops.
+inline bool is_reference(const std::string& name) { return name.find("ref") != std::string::npos; }
 
 }  // namespace xtg::kernels
