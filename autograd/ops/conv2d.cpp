@@ -31,16 +31,15 @@ Variable conv2d_composed(const Variable& x, const Variable& weight, const Variab
   require<ShapeError>(!bias.defined() || bias.shape() == Shape{g.out}, "conv2d: expected bias of shape ({}), got {}",
                       g.out, bias.defined() ? to_string(bias.shape()) : "");
   const std::size_t in = g.in / groups, out = g.out / groups;
-  Variable y;  // (N·OH·OW, O)
+  Variables results;  // each (N·OH·OW, O/groups)
   for (std::size_t k = 0; k < groups; ++k) {
     const Variable x_k = groups == 1 ? x : slice(x, {{}, {}, {}, run(k, in)});             // (N, H, W, I/groups)
     const Variable w_k = groups == 1 ? weight : slice(weight, {run(k, out), {}, {}, {}});  // (O/groups, …)
     const Conv2dGeometry one = conv2d_geometry(x_k.shape(), w_k.shape(), stride, padding, dilation);
     const Variable filters = reshape(w_k, Shape{out, g.kh * g.kw * in});  // (O/groups, KH·KW·I/groups)
-    const Variable y_k = matmul(unfold(x_k, one), filters, false, true);  // (N·OH·OW, O/groups)
-    const Variable in_place = groups == 1 ? y_k : pad(y_k, {0, k * out}, {0, (groups - 1 - k) * out});
-    y = k == 0 ? in_place : y + in_place;
+    results.push_back(matmul(unfold(x_k, one), filters, false, true));
   }
+  const Variable y = groups == 1 ? results[0] : concatenate(results, 1);  // (N·OH·OW, O)
   return reshape(bias.defined() ? y + bias : y, g.output_shape());
 }
 

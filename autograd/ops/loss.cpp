@@ -76,7 +76,7 @@ void require_pairs(const char* name, const Variable& input, const Variable& targ
 /// −|x| is −x for x > 0, else x: on the side of 0 on which relu(x) is 0, so that both bend as one.
 Variable binary_cross_entropy_composed(const Variable& x, const Variable& t) {
   const Variable minus_abs = where(less_equal(x.value(), 0), x, negative(x));
-  return mean(relu(x) - x * t + log(exp(minus_abs) + 1));
+  return mean(relu(x) - x * t + log1p(exp(minus_abs)));
 }
 
 }  // namespace
@@ -156,16 +156,14 @@ Variable mse_loss(const Variable& input, const Variable& target) {
 
 Variable l1_loss(const Variable& input, const Variable& target) {
   require_pairs("l1_loss", input, target);
-  const Variable d = input - target;
-  return mean(relu(d) + relu(negative(d)));  // |d|: relu's gradient at 0 is 0
+  return mean(abs(input - target));
 }
 
 // With c the difference d limited to −delta … delta, both branches are c·(d − c/2): d²/2, and ±delta·d − delta²/2.
 Variable huber_loss(const Variable& input, const Variable& target, Scalar delta) {
   require_pairs("huber_loss", input, target);
   require(delta > 0, "huber_loss: expected delta > 0, got {}", delta);
-  const Variable d = input - target, high(scalar(delta)), low(scalar(-delta));
-  const Variable c = where(less_equal(d.value(), -delta), low, where(less_equal(d.value(), delta), d, high));
+  const Variable d = input - target, c = clamp(d, -delta, delta);
   return mean(c * (d - c / 2));
 }
 
