@@ -40,6 +40,13 @@ resnet8.safetensors      a CIFAR ResNet with n = 1, width 4 (channels 4, 8, 16),
   conv1.weight, bn1.weight, layer1.0.conv1.weight, …, linear.bias       the parameters, under the names of a state dict
   images, labels, loss, logits (training mode), logits_eval (evaluation mode, after that one update of the running statistics)
   grad/<parameter>; after/bn1.running_mean, after/bn1.running_var, …    gradients of the loss; running statistics after the step
+table.safetensors        a case for each row of the table of proofs (tests/proofs), under the row's label; every operation once or more
+  x0, x1, …              the arguments that are Variables. All others (axes, positions, labels, masks, running statistics, p, …)
+                         are written into the row and, the same, into the case
+  y                      the result; of comparisons as 0 and 1, of argmax as a number: these have no more
+  dy, d0, d1, …          a random cotangent of y's shape, () for a loss, and the gradients of sum(y * dy)
+  "… at 0", "… of equals", "… with ties", "… at the bounds", "… far out", "… near 0": inputs chosen where a formula bends or
+                         a careless one overflows or loses its digits
 """
 import json
 import os
@@ -336,6 +343,362 @@ def ops():
     return arrays
 
 
+# ---------------------------------------------------------------------------------------------------------- the table of proofs
+
+def table():
+    arrays = {}
+
+    # An input is a function of the case's Random. Drawn ones are multiples of 1/128: sums of their products fit into float32,
+    # so the linear operations' results take half the space, and nothing is rounded.
+    def coarse(x):
+        return torch.round(x * 128) / 128
+
+    def normal(*shape):
+        return lambda random: coarse(random.normal(*shape))
+
+    def uniform(low, high, *shape):
+        return lambda random: coarse(random.uniform(low, high, *shape))
+
+    def positive(*shape):
+        return uniform(0.5, 2, *shape)
+
+    def whole(low, high, *shape):
+        """low … high − 1: many that are equal."""
+        return lambda random: random.integers(low, high, *shape).double()
+
+    def values(*numbers):
+        return lambda random: Random._tensor(numbers)
+
+    def case(label, function, *inputs):
+        random = Random(label)
+        inputs = [draw(random) for draw in inputs]
+        leaves = [x.clone().requires_grad_() for x in inputs]
+        y = function(*leaves)
+        assert f"{label}/y" not in arrays, label
+        for i, x in enumerate(inputs):
+            arrays[f"{label}/x{i}"] = x
+        arrays[f"{label}/y"] = y.double()
+        if not y.requires_grad:
+            return
+        dy = arrays[f"{label}/dy"] = coarse(random.normal(*y.shape))
+        for i, gradient in enumerate(torch.autograd.grad(y, leaves, dy)):
+            assert gradient.abs().max() > 1e-3, f"{label}: the gradient of x{i} is too small to test anything"
+            arrays[f"{label}/d{i}"] = gradient
+
+    table_elementwise(case, normal, uniform, positive, whole, values)
+    table_activation(case, normal, values)
+    table_reduce(case, normal, uniform, whole, values)
+    table_shaping(case, normal)
+    table_indexing(case, normal)
+    table_matmul(case, normal)
+    table_conv2d(case, normal, whole)
+    table_loss(case, normal, uniform, positive, whole, values)
+    table_norm(case, normal)
+    return arrays
+
+
+def table_elementwise(case, normal, uniform, positive, whole, values):
+    def binary(name, function, a, b):
+        case(f"{name} same shape", function, a(3, 4), b(3, 4))
+        case(f"{name} broadcast", function, a(3, 1), b(2, 1, 4))
+
+    binary("add", torch.add, normal, normal)
+    binary("subtract", torch.subtract, normal, normal)
+    binary("multiply", torch.multiply, normal, normal)
+    binary("divide", torch.divide, normal, positive)
+    binary("pow", torch.pow, positive, normal)
+    case("add a number", lambda x: x + 1.5, normal(3, 4))
+    case("subtract from a number", lambda x: 3 - x, normal(3, 4))
+    case("multiply by a number", lambda x: x * -0.7, normal(3, 4))
+    case("divide a number", lambda x: 2 / x, positive(3, 4))
+    case("pow to 2.5", lambda x: x**2.5, positive(3, 4))
+    case("pow to 3", lambda x: x**3, normal(3, 4))
+    case("pow to -1", lambda x: x**-1, positive(3, 4))
+    case("pow to 2, 1 and 0, at 0", lambda x: x**2 + x**1 + x**0, values(0, 1, -2, 0, 3))
+    case("pow at 0", torch.pow, values(0, 0, 0, 2, 0.5), values(1, 2, 0, 0, 3))
+
+    for name, function, domain in (
+            ("negative", torch.neg, normal), ("exp", torch.exp, normal), ("expm1", torch.expm1, normal), ("log", torch.log, positive),
+            ("log1p", torch.log1p, lambda *shape: uniform(-0.9, 0.9, *shape)), ("sqrt", torch.sqrt, positive),
+            ("rsqrt", torch.rsqrt, positive), ("square", torch.square, normal), ("sin", torch.sin, normal), ("cos", torch.cos, normal),
+            ("tanh", torch.tanh, normal), ("erf", torch.erf, normal), ("abs", torch.abs, normal)):
+        case(name, function, domain(3, 4))
+    small = values(1e-9, -2e-10, 3e-12, 0, -1e-8)
+    case("expm1 near 0", torch.expm1, small)
+    case("log1p near 0", torch.log1p, small)
+    case("erf of a scalar", torch.erf, normal())
+    case("abs at 0", torch.abs, values(0, -1, 0, 2, -0.0))
+    case("sign times x", lambda x: torch.sign(x) * x, normal(3, 4))
+    case("sign at 0, plus x", lambda x: torch.sign(x) + x, values(0, -1, 3, 2, -0.0))
+    for name, function in ("minimum", torch.minimum), ("maximum", torch.maximum):
+        binary(name, function, normal, normal)
+        case(f"{name} of equals", function, whole(-1, 2, 3, 4), whole(-1, 2, 2, 1, 4))
+    case("clamp", lambda x: torch.clamp(x, -0.85, 1.05), normal(3, 4))
+    case("clamp at the bounds", lambda x: torch.clamp(x, -0.5, 2), values(-0.5, 2, 0, -0.75, 2.5, 2, 1))
+    mask = torch.tensor([[True], [False], [True]])
+    case("where same shape", lambda a, b: torch.where(mask, a, b), normal(3, 4), normal(3, 4))
+    case("where broadcast", lambda a, b: torch.where(mask, a, b), normal(2, 1, 4), normal())
+    for name, function in (("less", torch.lt), ("less_equal", torch.le), ("greater", torch.gt), ("greater_equal", torch.ge),
+                           ("equal", torch.eq), ("not_equal", torch.ne)):
+        case(name, function, whole(-1, 2, 3, 4), whole(-1, 2, 2, 1, 4))
+
+
+def table_activation(case, normal, values):
+    far = values(-800, -40, -15, 0, 1, 40, 800)
+    at_0 = values(0, -1, 2, -0.0, 0.5)
+    case("relu", F.relu, normal(3, 4))
+    case("relu at 0", F.relu, at_0)
+    case("sigmoid", torch.sigmoid, normal(3, 4))
+    case("sigmoid far out", torch.sigmoid, far)
+    case("softplus", F.softplus, normal(3, 4))
+    case("softplus far out", lambda x: F.softplus(x, threshold=35), far)  # beyond it PyTorch gives x, which is exact here
+    case("silu", F.silu, normal(3, 4))
+    case("silu far out", F.silu, far)
+    case("leaky_relu", F.leaky_relu, normal(3, 4))
+    case("leaky_relu slope 0.2", lambda x: F.leaky_relu(x, 0.2), normal(3, 4))
+    case("leaky_relu at 0", lambda x: F.leaky_relu(x, 0.2), at_0)
+    case("elu", F.elu, normal(3, 4))
+    case("elu alpha 0.7", lambda x: F.elu(x, 0.7), normal(3, 4))
+    case("elu at 0", lambda x: F.elu(x, 0.7), at_0)
+    case("elu far out", lambda x: F.elu(x, 0.7), far)
+    case("gelu", F.gelu, normal(3, 4))
+    case("gelu far out", F.gelu, far)
+    case("gelu with tanh", lambda x: F.gelu(x, approximate="tanh"), normal(3, 4))
+    case("gelu with tanh far out", lambda x: F.gelu(x, approximate="tanh"), far)
+
+
+def table_reduce(case, normal, uniform, whole, values):
+    def reduction(name, function, scalar=True):
+        case(f"{name} all", lambda x: function(x, (0, 1, 2), False), normal(2, 3, 4))
+        case(f"{name} axes {{0,-1}}", lambda x: function(x, (0, -1), False), normal(2, 3, 4))
+        case(f"{name} axes {{-2}} keepdims", lambda x: function(x, (-2,), True), normal(2, 3, 4))
+        if scalar:
+            case(f"{name} of a scalar", lambda x: function(x, (), False), normal())
+
+    reduction("sum", torch.sum)
+    reduction("mean", torch.mean)
+    for name, function in ("variance", torch.var), ("standard_deviation", torch.std):
+        reduction(name, lambda x, axes, keepdim: function(x, axes, unbiased=True, keepdim=keepdim), scalar=False)
+        reduction(name + " biased", lambda x, axes, keepdim: function(x, axes, unbiased=False, keepdim=keepdim), scalar=False)
+    case("variance far from 0", lambda x: torch.var(x, 0), uniform(1000, 1004, 5, 2))
+    for name, function in ("max", torch.amax), ("min", torch.amin):
+        reduction(name, function)
+        case(f"{name} axes {{0,-1}} with ties", lambda x: function(x, (0, -1)), whole(-1, 2, 2, 3, 4))
+    case("argmax axis 1", lambda x: torch.argmax(x, 1), normal(2, 3, 4))
+    case("argmax axis -1 with ties", lambda x: torch.argmax(x, -1), whole(-1, 2, 2, 3, 4))
+    reduction("logsumexp", torch.logsumexp)
+    case("logsumexp far out", lambda x: torch.logsumexp(x, -1),
+         lambda random: torch.tensor([[1000, 1001, 900, -1000, 1000.5], [-1000, -1001, -1000.25, -2000, -1003]]))
+    case("broadcast_to", lambda x: x.broadcast_to(2, 3, 4), normal(3, 1))
+    case("broadcast_to of a scalar", lambda x: x.broadcast_to(2, 3), normal())
+    case("sum_to", lambda x: x.sum_to_size(3, 1), normal(2, 3, 4))
+    case("sum_to a scalar", lambda x: x.sum(), normal(2, 3))
+
+
+def table_shaping(case, normal):
+    x = normal(2, 3, 4)
+    case("reshape to a Shape", lambda x: x.reshape(4, 6), x)
+    case("reshape with -1", lambda x: x.reshape(3, -1), x)
+    case("reshape to a vector", lambda x: x.reshape(-1, 12), x)
+    case("flatten all", lambda x: x.flatten(), x)
+    case("flatten from 1", lambda x: x.flatten(1), x)
+    case("flatten 0 to -2", lambda x: x.flatten(0, -2), x)
+    case("squeeze all", lambda x: x.squeeze(), normal(1, 3, 1, 4))
+    case("squeeze {-2}", lambda x: x.squeeze(-2), normal(1, 3, 1, 4))
+    case("unsqueeze 1", lambda x: x.unsqueeze(1), x)
+    case("unsqueeze -1", lambda x: x.unsqueeze(-1), x)
+    case("transpose reversed", lambda x: x.permute(2, 1, 0), x)
+    case("transpose {2,0,1}", lambda x: x.permute(2, 0, 1), x)
+    case("transpose {1,-1,0}", lambda x: x.permute(1, -1, 0), x)
+    case("flip all", lambda x: x.flip(0, 1, 2), x)
+    case("flip {1,-1}", lambda x: x.flip(1, -1), x)
+    case("slice", lambda x: x[1:4:2, :, 2::3], normal(5, 2, 7))
+    case("pad", lambda x: F.pad(x, (2, 1, 0, 3, 1, 0)), x)  # last axis first
+    case("concatenate two", lambda *x: torch.cat(x, -1), normal(2, 3), normal(2, 4))
+    case("concatenate three", lambda *x: torch.cat(x, 1), normal(2, 3, 4), normal(2, 1, 4), normal(2, 5, 4))
+    case("concatenate same shape", lambda *x: torch.cat(x, 0), normal(2, 3), normal(2, 3), normal(2, 3))
+    case("stack two", lambda *x: torch.stack(x), normal(3, 4), normal(3, 4))
+    case("stack three, axis -1", lambda *x: torch.stack(x, -1), normal(4, 2), normal(4, 2), normal(4, 2))
+
+    def weighted(x):
+        a, b, c = torch.split(x, [1, 3, 2], 1)
+        return torch.cat([c * 3, a * 0.5, b * -2], 1)
+
+    case("split weighted", weighted, normal(2, 6, 3))
+    case("split one piece", lambda x: torch.split(x, [2, 1], -1)[0], normal(4, 3))
+
+
+def table_indexing(case, normal):
+    rows = torch.tensor([2, 0, 2, 1, 2])
+    along_1 = torch.tensor([[3, 0, 3, 1], [1, 0, 3, 3]])
+    along_0 = torch.tensor([[2, 0], [2, 0], [0, 1], [2, 2]])
+    anywhere = torch.tensor([[7, 0, 7], [11, 3, 7]])
+    case("index_select axis 0", lambda x: x.index_select(0, rows), normal(4, 3))
+    case("index_select axis -2", lambda x: x.index_select(-2, rows), normal(2, 3, 4))
+    case("gather axis -1", lambda x: x.gather(-1, along_1), normal(2, 5))
+    case("gather axis 0", lambda x: x.gather(0, along_0), normal(3, 2))
+    case("take", lambda x: x.take(anywhere), normal(3, 4))
+    case("put", lambda x: torch.zeros(12).index_add(0, anywhere.flatten(), x.flatten()).reshape(3, 4), normal(2, 3))
+
+
+def table_matmul(case, normal):
+    def product(how, a, b, transpose_a=False, transpose_b=False):
+        case(("matmul " + how).strip(), lambda a, b: torch.matmul(a.mT if transpose_a else a, b.mT if transpose_b else b),
+             normal(*a), normal(*b))
+
+    product("", (2, 3), (3, 4))
+    product("a transposed", (3, 2), (3, 4), True)
+    product("b transposed", (2, 3), (4, 3), False, True)
+    product("both transposed", (3, 2), (4, 3), True, True)
+    product("of equal squares", (3, 3), (3, 3))
+    product("same shape, b transposed", (3, 4), (3, 4), False, True)
+    product("batch", (5, 2, 3), (5, 3, 4))
+    product("batches that broadcast", (2, 1, 3, 4), (5, 4, 6))
+    product("batch, a transposed", (2, 4, 3), (4, 5), True)
+    product("batch, b transposed", (3, 4), (2, 5, 4), False, True)
+    product("batch, both transposed", (2, 4, 3), (2, 5, 4), True, True)
+    product("vector, matrix", (3,), (3, 4))
+    product("matrix, vector", (2, 3), (3,))
+    product("vector, vector", (4,), (4,))
+    product("vector, batch", (3,), (2, 3, 4))
+    product("batch, vector", (2, 3, 4), (4,))
+    case("dot", torch.dot, normal(5), normal(5))
+    case("outer", torch.outer, normal(3), normal(4))
+    case("outer same shape", torch.outer, normal(3), normal(3))
+
+
+def table_conv2d(case, normal, whole):
+    def conv2d(how, x, weight, bias, stride=1, padding=0, dilation=1, groups=1):
+        def function(x, weight, bias=None):
+            return from_torch(F.conv2d(to_torch(x), to_torch(weight), bias, stride, padding, dilation, groups))
+
+        case("conv2d " + how, function, normal(*x), normal(*weight), *([normal(weight[0])] if bias else []))
+
+    conv2d("3x3, bias", (2, 4, 5, 3), (6, 3, 3, 3), True, padding=1)
+    conv2d("1x1, stride 2", (2, 5, 4, 3), (4, 1, 1, 3), False, stride=2)
+    conv2d("3x2, stride 2, padding 1", (2, 4, 5, 3), (4, 3, 2, 3), False, stride=2, padding=1)
+    conv2d("2x3, dilation 2, bias", (2, 5, 6, 3), (4, 2, 3, 3), True, dilation=2)
+    conv2d("3x2, stride 2, dilation 2", (2, 5, 6, 3), (4, 3, 2, 3), False, stride=2, padding=2, dilation=2)
+    conv2d("two groups, bias", (2, 3, 5, 4), (6, 3, 2, 2), True, padding=1, groups=2)
+    conv2d("depthwise, stride 2", (2, 5, 4, 3), (6, 3, 3, 1), False, stride=2, padding=1, groups=3)
+    conv2d("image and kernel of one shape", (2, 3, 4, 5), (2, 3, 4, 5), False, padding=1)
+
+    # PyTorch's patches are (N, C·KH·KW, L), the places last; ours are the rows of (N·L, KH·KW·C). L = 2·3.
+    window = dict(kernel_size=(3, 2), stride=2, padding=1)
+    case("unfold", lambda x: F.unfold(to_torch(x), **window).reshape(2, 3, 6, 6).permute(0, 3, 2, 1).reshape(12, 18), normal(2, 4, 5, 3))
+    case("fold", lambda p: from_torch(F.fold(p.reshape(2, 6, 6, 3).permute(0, 3, 2, 1).reshape(2, 18, 6), (4, 5), **window)),
+         normal(12, 18))
+
+    def pool(label, function, *window, x=normal(2, 5, 4, 3)):
+        case(label, lambda x: from_torch(function(to_torch(x), *window)), x)
+
+    pool("max_pool2d 3, stride 2, padding 1", F.max_pool2d, 3, 2, 1)
+    pool("max_pool2d 2, stride 2", F.max_pool2d, 2, 2)
+    pool("max_pool2d with ties", F.max_pool2d, 3, 2, 1, x=whole(-3, 0, 2, 5, 4, 3))  # negative: the padding must not win
+    pool("avg_pool2d 3, stride 2, padding 1", F.avg_pool2d, 3, 2, 1)
+    pool("avg_pool2d 2, stride 2", F.avg_pool2d, 2, 2)
+    case("global_avg_pool2d", lambda x: F.adaptive_avg_pool2d(to_torch(x), 1).flatten(1), normal(2, 4, 5, 3))
+
+
+def table_loss(case, normal, uniform, positive, whole, values):
+    columns = lambda random: torch.tensor([[1000, -1000], [1001, -1001], [990, -1000.5], [-1000, -1010]])
+    case("softmax", lambda x: F.softmax(x, -1), normal(3, 4))
+    case("softmax axis 1", lambda x: F.softmax(x, 1), normal(2, 3, 4))
+    case("softmax far out", lambda x: F.softmax(x, 0), columns)
+    case("log_softmax", lambda x: F.log_softmax(x, -1), normal(3, 4))
+    case("log_softmax axis -2", lambda x: F.log_softmax(x, -2), normal(2, 3, 4))
+    case("log_softmax far out", lambda x: F.log_softmax(x, 0), columns)
+
+    labels = torch.tensor([2, 0, 3])
+    case("cross_entropy", lambda x: F.cross_entropy(x, labels), normal(3, 5))
+    case("cross_entropy smoothing 0.1", lambda x: F.cross_entropy(x, labels, label_smoothing=0.1), normal(3, 5))
+    case("cross_entropy far out", lambda x: F.cross_entropy(x, labels, label_smoothing=0.1), whole(-1000, 1000, 3, 5))
+    case("cross_entropy with distributions", F.cross_entropy, normal(3, 5), positive(3, 5))
+    case("cross_entropy with distributions, smoothing 0.2", lambda x, t: F.cross_entropy(x, t, label_smoothing=0.2),
+         normal(3, 5), positive(3, 5))
+
+    case("mse_loss", F.mse_loss, normal(3, 4), normal(3, 4))
+    case("l1_loss", F.l1_loss, normal(3, 4), normal(3, 4))
+    case("l1_loss of equals", F.l1_loss, whole(-1, 2, 3, 4), whole(-1, 2, 3, 4))
+    case("huber_loss", F.huber_loss, normal(3, 4), normal(3, 4))
+    case("huber_loss delta 0.3", lambda x, t: F.huber_loss(x, t, delta=0.3), normal(3, 4), normal(3, 4))
+    case("huber_loss at delta", F.huber_loss, whole(-1, 2, 3, 4), whole(-1, 2, 3, 4))
+    case("binary_cross_entropy_with_logits", F.binary_cross_entropy_with_logits, normal(3, 4), positive(3, 4))
+    case("binary_cross_entropy_with_logits far out", F.binary_cross_entropy_with_logits, values(-800, -40, -15, 0, 1, 40, 800),
+         values(1, 0, 0.5, 0.25, 0, 1, 0))
+
+    kept = torch.tensor([u >= 0.4 for u in generator_uniforms(9, 12)]).reshape(3, 4)
+    case("dropout", lambda x: x * kept / (1 - 0.4), normal(3, 4))
+    case("dropout p 0", lambda x: x.clone(), normal(3, 4))
+
+
+def generator_uniforms(seed, n):
+    """The first uniform numbers of the library's Generator(seed), from its description: SplitMix64, keyed (seed, 0, 0, 0)."""
+    golden, bits = 0x9e3779b97f4a7c15, 2**64 - 1
+
+    def mix(z):
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9 & bits
+        z = (z ^ z >> 27) * 0x94d049bb133111eb & bits
+        return z ^ z >> 31
+
+    state = seed
+    for _ in "stream", "epoch", "sample":
+        state = mix(state + golden & bits) ^ mix(2 * golden & bits)
+    state = mix(state)
+    return [(mix(state + (i + 1) * golden & bits) >> 11) * 2**-53 for i in range(n)]
+
+
+def table_norm(case, normal):
+    eps, image = 0.01, (2, 3, 5, 4)
+
+    def norm(label, function, shape, affine):
+        case(label, lambda x, gamma=None, beta=None: function(x, gamma, beta), normal(*shape), *([normal(*affine)] * 2 if affine else []))
+
+    def batch_norm(x, gamma, beta):
+        return from_torch(F.batch_norm(to_torch(x), None, None, gamma, beta, True, 0, eps))
+
+    norm("batch_norm (N,C)", batch_norm, (3, 2), (2,))
+    norm("batch_norm (N,H,W,C)", batch_norm, image, (4,))
+    norm("batch_norm without gamma and beta", batch_norm, (5, 4), None)
+
+    mean, var = torch.tensor([0.5, -1, 0.25, 2]), torch.tensor([0.75, 1.5, 3, 0.5])
+
+    def batch_norm_eval(x, gamma, beta):
+        return from_torch(F.batch_norm(to_torch(x), mean, var, gamma, beta, False, 0, eps))
+
+    norm("batch_norm_eval (N,H,W,C)", batch_norm_eval, image, (4,))
+    norm("batch_norm_eval without gamma and beta", batch_norm_eval, (5, 4), None)
+
+    def layer_norm(axes):
+        """gamma and beta of the normalized axes' shape go to PyTorch; those of shape (C) alone are multiplied here."""
+        def function(x, gamma, beta):
+            shape = x.shape[-axes:]
+            if gamma is None or gamma.shape == shape:
+                return F.layer_norm(x, shape, gamma, beta, eps)
+            return F.layer_norm(x, shape, None, None, eps) * gamma + beta
+        return function
+
+    norm("layer_norm over C", layer_norm(1), (3, 5), (5,))
+    norm("layer_norm over L,C, gamma (L,C)", layer_norm(2), (2, 3, 4), (3, 4))
+    norm("layer_norm over H,W,C, gamma (C)", layer_norm(3), image, (4,))
+    norm("layer_norm without gamma and beta", layer_norm(2), (3, 5, 4), None)
+
+    def instance_norm(x, gamma, beta):
+        return from_torch(F.instance_norm(to_torch(x), None, None, gamma, beta, True, 0, eps))
+
+    norm("instance_norm (N,L,C)", instance_norm, (2, 5, 3), (3,))
+    norm("instance_norm (N,H,W,C)", instance_norm, image, (4,))
+    norm("instance_norm without gamma and beta", instance_norm, (2, 5, 3), None)
+
+    def group_norm(groups):
+        return lambda x, gamma, beta: from_torch(F.group_norm(to_torch(x), groups, gamma, beta, eps))
+
+    norm("group_norm (N,C)", group_norm(2), (3, 6), (6,))
+    norm("group_norm (N,H,W,C)", group_norm(2), image, (4,))
+    norm("group_norm of one group", group_norm(1), image, (4,))
+    norm("group_norm without gamma and beta", group_norm(2), (3, 5, 4), None)
+
+
 # ---------------------------------------------------------------------------------------------------------- optimizers
 
 def optim():
@@ -449,7 +812,7 @@ def main():
         print(__doc__.strip())
         sys.exit(0 if sys.argv[1] in ("-h", "--help") else 2)
     folder = sys.argv[1] if len(sys.argv) == 2 else os.path.dirname(os.path.abspath(__file__))
-    for make in norms, ops, optim, resnet8:
+    for make in norms, ops, table, optim, resnet8:
         path = os.path.join(folder, make.__name__ + ".safetensors")
         arrays = make()
         save(path, arrays)
