@@ -3,6 +3,7 @@
 #include "autograd/ops/conv2d.hpp"
 #include "nn/init.hpp"
 #include "tensor/create.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -25,6 +26,17 @@ Conv2d::Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2d
 Variable Conv2d::forward(const Variable& x) {
   const Conv2dOptions& o = options_;
   return conv2d(x, weight_, bias_, o.stride, o.padding, o.dilation, o.groups);
+}
+
+std::size_t Conv2d::multiply_adds(const Shape& output) const {
+  const Shape& w = weight_.shape();
+  return count(output) * w[1] * w[2] * w[3];
+}
+
+std::unique_ptr<Module> Conv2d::make_like() const {
+  Generator any(0);
+  const Shape& w = weight_.shape();
+  return std::make_unique<Conv2d>(w[3] * options_.groups, w[0], w[1], options_, any);
 }
 
 }  // namespace xtg::nn

@@ -18,8 +18,11 @@ class Conv2d : public Module {
  public:
   Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2dOptions& options, Generator& generator);
   Variable forward(const Variable& x) override;
+  std::size_t multiply_adds(const Shape& output) const override;
 
  private:
+  std::unique_ptr<Module> make_like() const override;
+
   Variable weight_, bias_;
   Conv2dOptions options_;
 };

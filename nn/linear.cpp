@@ -17,4 +17,11 @@ Variable Linear::forward(const Variable& x) {
   return matmul(x, weight_, false, true) + bias_;
 }
 
+std::size_t Linear::multiply_adds(const Shape& output) const { return count(output) * weight_.shape()[1]; }
+
+std::unique_ptr<Module> Linear::make_like() const {
+  Generator any(0);
+  return std::make_unique<Linear>(weight_.shape()[1], weight_.shape()[0], any);
+}
+
 }  // namespace xtg::nn

@@ -10,8 +10,11 @@ class Linear : public Module {
  public:
   Linear(std::size_t in, std::size_t out, Generator& generator);
   Variable forward(const Variable& x) override;
+  std::size_t multiply_adds(const Shape& output) const override;
 
  private:
+  std::unique_ptr<Module> make_like() const override;
+
   Variable weight_, bias_;
 };
 

@@ -81,7 +81,7 @@ class Stage : public Module {
 }  // namespace
 
 CifarResNet::CifarResNet(const ResNetOptions& options, Generator& generator)
-    : conv1_(add_module("conv1", conv3x3(3, options.width, 1, options, generator))) {
+    : options_(options), conv1_(add_module("conv1", conv3x3(3, options.width, 1, options, generator))) {
   require(options.depth >= 8 && options.depth % 6 == 2, "resnet: expected a depth of 6n + 2 with n ≥ 1, got {}",
           options.depth);
   const std::size_t n = (options.depth - 2) / 6, w = options.width;
@@ -99,6 +99,11 @@ Variable CifarResNet::forward(const Variable& x) {
   h = relu(h);
   for (Module* stage : stages_) h = (*stage)(h);  // (N, H/4, W/4, 64)
   return (*linear_)(global_avg_pool2d(h));        // (N, 64) -> (N, classes)
+}
+
+std::unique_ptr<Module> CifarResNet::make_like() const {
+  Generator any(0);
+  return std::make_unique<CifarResNet>(options_, any);
 }
 
 std::size_t parse_resnet(const std::string& name) {

@@ -33,6 +33,9 @@ class CifarResNet : public Module {
   Variable forward(const Variable& x) override;
 
  private:
+  std::unique_ptr<Module> make_like() const override;
+
+  ResNetOptions options_;
   Conv2d& conv1_;
   Module* norm1_;
   std::vector<Module*> stages_;

@@ -71,6 +71,8 @@ class BatchNorm : public Module {
   Variable gamma_, beta_;
   Tensor *running_mean_ = nullptr, *running_var_ = nullptr;  // null without track_running_stats, all three
   std::int64_t* num_batches_tracked_ = nullptr;
+
+  std::unique_ptr<Module> make_like() const override { return std::make_unique<BatchNorm>(channels_, options_); }
 };
 
 }  // namespace xtg::nn

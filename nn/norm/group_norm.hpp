@@ -35,6 +35,10 @@ class GroupNorm : public Module {
   std::size_t groups_, channels_;
   NormOptions options_;
   Variable gamma_, beta_;
+
+  std::unique_ptr<Module> make_like() const override {
+    return std::make_unique<GroupNorm>(groups_, channels_, options_);
+  }
 };
 
 }  // namespace xtg::nn

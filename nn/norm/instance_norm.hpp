@@ -43,6 +43,8 @@ class InstanceNorm : public Module {
   Variable gamma_, beta_;
   Tensor *running_mean_ = nullptr, *running_var_ = nullptr;  // null without track_running_stats, all three
   std::int64_t* num_batches_tracked_ = nullptr;
+
+  std::unique_ptr<Module> make_like() const override { return std::make_unique<InstanceNorm>(channels_, options_); }
 };
 
 }  // namespace xtg::nn

@@ -37,6 +37,11 @@ class LayerNorm : public Module {
   Shape affine_shape_;
   NormOptions options_;
   Variable gamma_, beta_;
+
+  std::unique_ptr<Module> make_like() const override {
+    if (axes_ == affine_shape_.size()) return std::make_unique<LayerNorm>(affine_shape_, options_);
+    return std::make_unique<LayerNorm>(affine_shape_[0], axes_, options_);
+  }
 };
 
 }  // namespace xtg::nn

@@ -18,24 +18,6 @@ constexpr std::size_t evaluation_batch = 256;
 /// Thrown through evaluate() when a stop is requested.
 struct Stopped {};
 
-/// Puts a network into evaluation mode for its own lifetime.
-class EvaluationMode {
- public:
-  explicit EvaluationMode(Module& network) {
-    for (const auto& [name, module] : network.named_modules()) modes_.emplace_back(module, module->is_training());
-    network.eval();
-  }
-  /// named_modules() lists a module before those below it, so setting the modes in that order restores each.
-  ~EvaluationMode() {
-    for (const auto& [module, training] : modes_) module->train(training);
-  }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  std::vector<std::pair<Module*, bool>> modes_;
-};
-
 /// In how many rows of logits (N, K) the first largest entry stands at the label.
 std::size_t count_correct(const Tensor& logits, const Indices& labels) {
   const std::size_t classes = logits.shape()[1];
