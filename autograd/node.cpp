@@ -5,6 +5,7 @@
 #include "autograd/anomaly.hpp"
 #include "autograd/grad_mode.hpp"
 #include "autograd/variable.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg {
 namespace {
@@ -58,11 +59,12 @@ Variable checked(const char* name, Variable result, const Inputs& inputs) {
   return result;
 }
 
-void require_unmodified(const std::shared_ptr<Storage>& storage, std::uint64_t version) {
-  require(!storage || storage->version == version,
-          "backward: a tensor saved for the backward was modified after the operation ran (version {}, saved at {}); "
-          "modify parameters after backward(), or work on a copy",
-          storage ? storage->version : 0, version);
+void require_unmodified(const std::shared_ptr<Storage>& storage, const Node* node, std::uint64_t version) {
+  if (!storage || storage->version == version) return;  // not by require: a text for every tensor would take its time
+  throw ValueError(fmt::format(
+      "backward: a tensor saved for the backward was modified after the operation ran: {} of shape {} is at version {}, "
+      "saved at {}; modify parameters after backward(), or work on a copy",
+      node->name, to_string(node->shape), storage->version, version));
 }
 
 bool is_recorded(const Inputs& inputs) {
@@ -104,11 +106,11 @@ bool Context::wants(std::size_t i) const {
   return input.node && !input.constant && input.node->requires_grad && input.node->serial >= oldest_;
 }
 const Shape& Context::input_shape(std::size_t i) const {
-  if (!node_.inputs[i].node) throw ValueError(fmt::format("{}: shape of its absent input {}", node_.name, i));
+  require(bool(node_.inputs[i].node), "{}: its backward asks for the shape of input {}, which is absent", node_.name, i);
   return node_.inputs[i].node->shape;
 }
 Variable Context::output() const {
-  require_unmodified(node_.output, node_.output_version);
+  require_unmodified(node_.output, &node_, node_.output_version);
   return Variable(node_.output, NodePtr(const_cast<Node*>(&node_)));
 }
 
@@ -116,12 +118,12 @@ Saved::Saved(const Variable& variable) : storage_(variable.storage()), node_(var
   if (storage_) version_ = storage_->version;
 }
 Variable Saved::get() const {
-  require_unmodified(storage_, version_);
+  require_unmodified(storage_, node_.get(), version_);
   return Variable(storage_, node_);
 }
 const Tensor& Saved::value() const {
-  require_unmodified(storage_, version_);
-  require(storage_ != nullptr, "backward: value of an absent argument");
+  require_unmodified(storage_, node_.get(), version_);
+  require(storage_ != nullptr, "backward: an operation's backward asks for the value of an argument that is absent");
   return storage_->value;
 }
 

@@ -14,7 +14,7 @@ Tensor kaiming_normal_fan_out(const Shape& shape, Generator& generator) {
 }
 
 Tensor uniform_fan_in(const Shape& shape, std::size_t fan_in, Generator& generator) {
-  require(fan_in > 0, "uniform_fan_in: expected a fan-in of at least 1");
+  require(fan_in > 0, "uniform_fan_in: expected a fan-in of at least 1, got 0");
   const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
   return random_uniform(shape, generator, -bound, bound);
 }

@@ -117,8 +117,8 @@ json parse_header(const std::string& path, const std::string& text) {
   } catch (const json::parse_error& error) {
     throw FormatError(
         fmt::format("{}: the header is not valid JSON (at its byte {} of {})", path, error.byte, text.size()));
-  } catch (const json::exception&) {  // a number out of range
-    throw FormatError(fmt::format("{}: the header is not valid JSON", path));
+  } catch (const json::out_of_range&) {
+    throw FormatError(fmt::format("{}: the header has a number that no double can hold", path));
   }
   require<FormatError>(header.is_object(), "{}: the header is JSON but not an object", path);
   return header;

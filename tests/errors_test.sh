@@ -40,7 +40,7 @@ for folder in sys.argv[1:]:
             continue
         for message in messages(joined(path.read_text())):
             total += 1
-            piece = max(re.split(r'\{[^{}]*\}', message), key=len).strip()
+            piece = max(re.split(r'\{[^{}]*\}', message), key=len).strip(' :')
             if piece not in tests:
                 missing += 1
                 print(f'{path}: {message}')

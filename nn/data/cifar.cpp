@@ -58,9 +58,8 @@ fs::path data_folder(const std::string& dir, const std::string& folder, const Ci
 /// A file's size in bytes, checked to be a whole number of records, and the expected one.
 std::size_t count_records(const std::string& path, const CifarRecord& record, std::size_t expected) {
   std::error_code error;
-  require<FormatError>(fs::is_regular_file(path, error), "{}: there is no file {}", record.name, path);
-  const std::uintmax_t bytes = fs::file_size(path, error);
-  require<FormatError>(!error, "{}: cannot read {}", record.name, path);
+  const std::uintmax_t bytes = fs::file_size(path, error);  // an error for what is not a regular file, too
+  require<FormatError>(!error, "{}: there is no file {}", record.name, path);
   const std::size_t record_bytes = record.label_bytes + channels * plane;
   if (expected > 0) {
     require<FormatError>(bytes == expected * record_bytes, "{}: {} has {} bytes, expected {} ({} records of {})",

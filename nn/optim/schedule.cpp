@@ -26,9 +26,9 @@ double learning_rate(ScheduleKind kind, double peak, std::size_t step, std::size
     case ScheduleKind::Cosine:
       return peak * (1 + std::cos(std::acos(-1.0) * s / all)) / 2;
     case ScheduleKind::Constant:
-      return peak;
+      break;
   }
-  throw ValueError("learning_rate: unknown schedule");
+  return peak;
 }
 
 }  // namespace xtg::nn

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tensor/create.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -51,7 +52,8 @@ void Sgd::set_velocities(std::vector<Tensor> velocities) {
   for (std::size_t k = 0; k < velocities.size(); ++k) {
     const bool before_first_step = velocities[k].dimension() == 1 && velocities[k].size() == 0;
     require<ShapeError>(before_first_step || velocities[k].shape() == parameters_[k].shape(),
-                        "sgd: velocity {} has not the shape of its parameter", k);
+                        "sgd: expected velocity {} of shape {}, or (0) before the first step, got {}", k,
+                        to_string(parameters_[k].shape()), to_string(velocities[k].shape()));
   }
   velocities_ = std::move(velocities);
 }

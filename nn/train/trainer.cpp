@@ -77,7 +77,7 @@ Trainer::Trainer(Module& network, const Dataset& train, const Dataset& test, con
       loader_(train, standardization, training_batches(train, options)),
       sgd_(network.parameters(), options.sgd) {
   require(options.epochs > 0, "trainer: expected at least 1 epoch, got 0");
-  require(test.size() > 0, "trainer: there are no test images");
+  require(test.size() > 0, "trainer: expected at least 1 test image, got 0");
   require(std::isfinite(options.peak_learning_rate) && options.peak_learning_rate >= 0,
           "trainer: the learning rate must be finite and at least 0, got {}", options.peak_learning_rate);
 }

@@ -62,7 +62,7 @@ struct StepReport {
 class Trainer {
  public:
   /// Keeps references to `network` and both datasets. Throws ValueError as Loader, Sgd and learning_rate do, and for
-  /// 0 epochs or a peak learning rate that is not finite or is negative.
+  /// 0 epochs, no test images, or a peak learning rate that is not finite or is negative.
   Trainer(Module& network, const Dataset& train, const Dataset& test, const Standardization& standardization,
           const TrainerOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
@@ -124,6 +125,23 @@ TEST_CASE("cifar: damaged files are named with what is wrong") {
   CHECK(read(3) == "cifar10: " + path + ", record 2: label 10 is not in 0 to 9");
   write_byte(path, 2 * 3073, static_cast<char>(200));
   CHECK(read(3) == "cifar10: " + path + ", record 2: label 200 is not in 0 to 9");
+}
+
+TEST_CASE("cifar: a file that is there but cannot be read") {
+  const TemporaryDirectory dir;
+  const std::string path = dir / "a.bin";
+  write_records(path, 3, 1);
+  Dataset dataset;
+  // No more open files for a moment: that stops root too, whom permissions do not.
+  rlimit files;
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &files) == 0);
+  const rlimit none = {0, files.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const std::string message = format_error([&] { read_cifar_file(path, cifar10, 3, dataset); });
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &files) == 0);
+  CHECK(message == "cifar10: cannot read record 0 of " + path);
+  CHECK(format_error([&] { read_cifar_file(dir.path, cifar10, 3, dataset); }) ==
+        "cifar10: there is no file " + dir.path.string());
 }
 
 TEST_CASE("cifar10: the official files, in the folder or beside it") {

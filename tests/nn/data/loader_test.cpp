@@ -248,6 +248,10 @@ TEST_CASE("loader: bad arguments are refused") {
   CHECK_THROWS_WITH_AS(make(dataset, {{0, 0, 0}, {1, 0, 1}}, o),
                        "loader: the standard deviation of channel 1 must be positive, got 0", ValueError);
   Dataset broken = numbered(10);
+  broken.channels = 5;
+  broken.width = 3;
+  CHECK_THROWS_WITH_AS(make(broken, standardization, o), "loader: expected at most 3 channels, got 5", ValueError);
+  broken = numbered(10);
   broken.images.pop_back();
   CHECK_THROWS_WITH_AS(make(broken, standardization, o), "loader: 10 labels need 900 bytes of images, got 899",
                        ValueError);

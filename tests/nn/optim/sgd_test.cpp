@@ -2,14 +2,17 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "tensor/create.hpp"
 #include "tests/reference/reference.hpp"
+#include "tests/testing.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
+using namespace xtg::testing;
 
 namespace {
 
@@ -97,15 +100,25 @@ TEST_CASE("sgd: a step changes the numbers in place, and a graph that saved them
 TEST_CASE("sgd: what cannot be is refused") {
   const Variables parameters{Variable(ones({2}), true)};
   const double infinity = std::numeric_limits<double>::infinity();
-  CHECK_THROWS_AS(Sgd(parameters, {-0.1, 0, false}), ValueError);
-  CHECK_THROWS_AS(Sgd(parameters, {0.9, -1e-4, false}), ValueError);
-  CHECK_THROWS_AS(Sgd(parameters, {0.9, infinity, false}), ValueError);
-  CHECK_THROWS_WITH_AS(Sgd(parameters, {0, 0, true}), "sgd: Nesterov's method needs a momentum above 0", ValueError);
+  const auto made_with = [&](const SgdOptions& options) { return error_of([&] { Sgd(parameters, options); }); };
+  CHECK(made_with({-0.1, 0, false}) == "ValueError: sgd: momentum must be finite and at least 0, got -0.1");
+  CHECK(made_with({infinity, 0, false}) == "ValueError: sgd: momentum must be finite and at least 0, got inf");
+  CHECK(made_with({0.9, -1e-4, false}) == "ValueError: sgd: weight decay must be finite and at least 0, got -0.0001");
+  CHECK(made_with({0.9, infinity, false}) == "ValueError: sgd: weight decay must be finite and at least 0, got inf");
+  CHECK(made_with({0, 0, true}) == "ValueError: sgd: Nesterov's method needs a momentum above 0");
+
   Sgd sgd(parameters, {0.9, 0, false});
-  CHECK_THROWS_AS(sgd.step(-1), ValueError);
-  CHECK_THROWS_AS(sgd.step(infinity), ValueError);
-  CHECK_THROWS_AS(sgd.step(std::numeric_limits<double>::quiet_NaN()), ValueError);
-  CHECK_THROWS_AS(sgd.set_velocities({}), ShapeError);
-  CHECK_THROWS_AS(sgd.set_velocities({ones({3})}), ShapeError);
+  const auto step_of = [&](double lr) { return error_of([&] { sgd.step(lr); }); };
+  CHECK(step_of(-1) == "ValueError: sgd: the learning rate must be finite and at least 0, got -1");
+  CHECK(step_of(infinity) == "ValueError: sgd: the learning rate must be finite and at least 0, got inf");
+  CHECK(step_of(std::nan("")) == "ValueError: sgd: the learning rate must be finite and at least 0, got nan");
+
+  sgd.set_velocities({full({2}, 7)});
+  CHECK(error_of([&] { sgd.set_velocities({}); }) == "ShapeError: sgd: expected 1 velocities, got 0");
+  CHECK(error_of([&] { sgd.set_velocities({ones({3})}); }) ==
+        "ShapeError: sgd: expected velocity 0 of shape (2), or (0) before the first step, got (3)");
+  CHECK(error_of([&] { sgd.set_velocities({zeros({2, 0})}); }) ==
+        "ShapeError: sgd: expected velocity 0 of shape (2), or (0) before the first step, got (2, 0)");
+  CHECK(identical(sgd.velocities()[0], full({2}, 7)));  // unchanged
   sgd.set_velocities({zeros({0})});
 }

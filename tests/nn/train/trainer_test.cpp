@@ -14,9 +14,11 @@
 #include "nn/linear.hpp"
 #include "nn/models/resnet.hpp"
 #include "tensor/create.hpp"
+#include "tests/testing.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
+using namespace xtg::testing;
 
 namespace {
 
@@ -286,35 +288,48 @@ TEST_CASE("trainer: a checkpoint of another training is refused, and changes not
   Generator generator(5);
   CifarResNet other(tiny_resnet(), generator);
   Trainer other_trainer(other, f.train, f.test, f.standardization, f.options);
-  CHECK_THROWS_AS(trainer.restore(other_trainer.checkpoint()), ValueError);
+  const auto refusal = [&](const Checkpoint& checkpoint) { return error_of([&] { trainer.restore(checkpoint); }); };
+  CHECK(refusal(other_trainer.checkpoint()) ==
+        "ValueError: trainer: the checkpoint is of another network: 23 velocities for 2 parameters");
+  CHECK(error_of([&] { other_trainer.restore(trainer.checkpoint()); }) ==
+        "ValueError: trainer: the checkpoint is of another network: no velocity of conv1.weight");
 
   Checkpoint too_far = trainer.checkpoint();
   too_far.progress.step = 5;
-  CHECK_THROWS_WITH_AS(trainer.restore(too_far), "trainer: the checkpoint is at step 5 of an epoch, here it has 4",
-                       ValueError);
+  CHECK(refusal(too_far) == "ValueError: trainer: the checkpoint is at step 5 of an epoch, here it has 4");
   too_far.progress = {};
   too_far.progress.epochs.resize(4);
-  CHECK_THROWS_AS(trainer.restore(too_far), ValueError);
+  CHECK(refusal(too_far) == "ValueError: trainer: the checkpoint has 4 epochs, this training only 3");
 
   Checkpoint misshaped = trainer.checkpoint();
   misshaped.network.tensors.at("linear.bias") = zeros({11});
-  CHECK_THROWS(trainer.restore(misshaped));
+  misshaped.velocities.at("linear.bias") = ones({10});
+  CHECK(refusal(misshaped) == "ValueError: load_state_dict: the state does not fit; of another shape: linear.bias "
+                              "(expected (10), got (11))");
+  misshaped.velocities.at("linear.bias") = ones({11});
+  CHECK(refusal(misshaped) ==
+        "ShapeError: sgd: expected velocity 1 of shape (10), or (0) before the first step, got (11)");
   CHECK(network.state_dict().tensors == before.tensors);
+  CHECK(trainer.checkpoint().velocities.at("linear.bias").shape() == Shape{0});
   CHECK(trainer.progress().epochs.empty());
 }
 
 TEST_CASE("trainer: options that cannot be are refused") {
   const Fixture f;
   Classifier network(1);
-  const auto refuses = [&](auto change) {
+  const auto refusal = [&](auto change) {
     TrainerOptions options = f.options;
     change(options);
-    CHECK_THROWS_AS(Trainer(network, f.train, f.test, f.standardization, options), ValueError);
+    return error_of([&] { Trainer(network, f.train, f.test, f.standardization, options); });
   };
-  refuses([](TrainerOptions& o) { o.epochs = 0; });
-  refuses([](TrainerOptions& o) { o.batch_size = 0; });
-  refuses([](TrainerOptions& o) { o.peak_learning_rate = -0.1; });
-  refuses([](TrainerOptions& o) { o.peak_learning_rate = std::nan(""); });
-  refuses([](TrainerOptions& o) { o.sgd.momentum = 0; });  // with Nesterov
-  CHECK_THROWS_AS(Trainer(network, f.train, Dataset(), f.standardization, f.options), ValueError);
+  const std::string rate = "ValueError: trainer: the learning rate must be finite and at least 0, got ";
+  CHECK(refusal([](TrainerOptions& o) { o.epochs = 0; }) == "ValueError: trainer: expected at least 1 epoch, got 0");
+  CHECK(refusal([](TrainerOptions& o) { o.batch_size = 0; }) ==
+        "ValueError: loader: the batch size must be at least 1, got 0");
+  CHECK(refusal([](TrainerOptions& o) { o.peak_learning_rate = -0.1; }) == rate + "-0.1");
+  CHECK(refusal([](TrainerOptions& o) { o.peak_learning_rate = std::nan(""); }) == rate + "nan");
+  CHECK(refusal([](TrainerOptions& o) { o.sgd.momentum = 0; }) ==
+        "ValueError: sgd: Nesterov's method needs a momentum above 0");
+  CHECK(error_of([&] { Trainer(network, f.train, Dataset(), f.standardization, f.options); }) ==
+        "ValueError: trainer: expected at least 1 test image, got 0");
 }
