@@ -40,7 +40,8 @@ for folder in sys.argv[1:]:
             continue
         for message in messages(joined(path.read_text())):
             total += 1
-            piece = max(re.split(r'\{[^{}]*\}', message), key=len).strip(' :')
+            pieces = re.split(r'\{\w*(?::[^{}]*)?\}', message.replace('{{', '{ ').replace('}}', '} '))
+            piece = max(pieces, key=len).replace('{ ', '{').replace('} ', '}').strip(' :')
             if piece not in tests:
                 missing += 1
                 print(f'{path}: {message}')
