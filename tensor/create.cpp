@@ -29,8 +29,12 @@ Tensor tensor(const std::vector<double>& values, const Shape& shape) {
   return x;
 }
 
-Indices indices(const std::vector<std::int64_t>& values) {
-  Indices x(Shape{values.size()});
+Indices indices(const std::vector<std::int64_t>& values) { return indices(values, Shape{values.size()}); }
+
+Indices indices(const std::vector<std::int64_t>& values, const Shape& shape) {
+  require<ShapeError>(values.size() == count(shape), "indices: {} values do not fill shape {}", values.size(),
+                      to_string(shape));
+  Indices x(shape);
   std::copy(values.begin(), values.end(), x.data());
   return x;
 }

@@ -24,6 +24,8 @@ Tensor tensor(const std::vector<double>& values, const Shape& shape);
 
 /// `indices({3, 1, 2})`: a list of integers, shape (n).
 Indices indices(const std::vector<std::int64_t>& values);
+/// The same in another shape, in row-major order. Throws ShapeError if the values do not fill it.
+Indices indices(const std::vector<std::int64_t>& values, const Shape& shape);
 
 /// 0, 1, …, n−1.
 Tensor arange(std::size_t n);

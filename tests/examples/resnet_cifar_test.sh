@@ -4,31 +4,10 @@
 # shellcheck disable=SC2317  # functions are called through check
 set -uo pipefail
 
-build=$(cd "${XTGRAD_BUILD:-$(dirname "$0")/../../build}" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${XTGRAD_BUILD:-$here/../../build}" && pwd)
 program=$build/examples/resnet_cifar
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-
-failures=0
-# check NAME COMMAND...: the command succeeds.
-check() {
-  local name=$1
-  shift
-  if "$@"; then
-    echo "ok - $name"
-  else
-    echo "not ok - $name"
-    sed 's/^/    /' output errors 2> /dev/null
-    failures=$((failures + 1))
-  fi
-}
-
-# run ARGUMENTS...: output, errors and status of the program.
-run() {
-  status=0
-  "$program" "$@" > output 2> errors < /dev/null || status=$?
-}
+. "$here/program.sh"
 
 # All files below a directory and what is in them.
 snapshot() {

@@ -6,29 +6,7 @@ set -uo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 program=$(cd "${XTGRAD_BUILD:-$root/build}" && pwd)/examples/02_see_the_tape
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-
-failures=0
-# check NAME COMMAND...: the command succeeds.
-check() {
-  local name=$1
-  shift
-  if "$@"; then
-    echo "ok - $name"
-  else
-    echo "not ok - $name"
-    sed 's/^/    /' output errors 2> /dev/null
-    failures=$((failures + 1))
-  fi
-}
-
-# run ARGUMENTS...: output, errors and status of the program.
-run() {
-  status=0
-  "$program" "$@" > output 2> errors < /dev/null || status=$?
-}
+. "$root/tests/examples/program.sh"
 
 # refused PATTERN ARGUMENTS...: exit status 2, and one line like PATTERN.
 refused() {

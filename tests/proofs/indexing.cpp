@@ -4,22 +4,12 @@
 #include "tests/proofs/table.hpp"
 
 namespace xtg::proofs {
-namespace {
-
-Indices positions(const std::vector<std::int64_t>& values, const Shape& shape) {
-  Indices result(shape);
-  std::copy(values.begin(), values.end(), result.data());
-  return result;
-}
-
-}  // namespace
-
 // Each has positions that occur more than once, where gradients add up, and some that do not occur.
 std::vector<Proof> indexing_rows() {
   const Indices rows = indices({2, 0, 2, 1, 2});
-  const Indices along_1 = positions({3, 0, 3, 1, 1, 0, 3, 3}, {2, 4});
-  const Indices along_0 = positions({2, 0, 2, 0, 0, 1, 2, 2}, {4, 2});
-  const Indices anywhere = positions({7, 0, 7, 11, 3, 7}, {2, 3});
+  const Indices along_1 = indices({3, 0, 3, 1, 1, 0, 3, 3}, {2, 4});
+  const Indices along_0 = indices({2, 0, 2, 0, 0, 1, 2, 2}, {4, 2});
+  const Indices anywhere = indices({7, 0, 7, 11, 3, 7}, {2, 3});
   return {
       {"index_select axis 0", [=](V v) { return index_select(v[0], 0, rows); }, {{{4, 3}}}},
       {"index_select axis -2", [=](V v) { return index_select(v[0], -2, rows); }, {{{2, 3, 4}}}},

@@ -42,4 +42,6 @@ TEST_CASE("create: arange and indices") {
   CHECK(i.shape() == Shape{3});
   CHECK(i.data()[1] == -1);
   CHECK(i.data()[2] == 9007199254740993);  // not representable in double
+  CHECK(equals(indices({1, 2, 3, 4, 5, 6}, {2, 3}), {1, 2, 3, 4, 5, 6}, {2, 3}));
+  CHECK(error_of([] { indices({1, 2}, {3}); }) == "ShapeError: indices: 2 values do not fill shape (3)");
 }

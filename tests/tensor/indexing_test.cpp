@@ -7,23 +7,13 @@
 using namespace xtg;
 using namespace xtg::testing;
 
-namespace {
-
-Indices shaped(const std::vector<std::int64_t>& values, const Shape& shape) {
-  Indices x(shape);
-  std::copy(values.begin(), values.end(), x.data());
-  return x;
-}
-
-}  // namespace
-
 TEST_CASE("indexing: take reads and put adds at positions") {
   const Tensor x = tensor({10, 11, 12, 13}, {4});
   const Indices positions = indices({3, 0, 3});
   CHECK(identical(take(x, positions), tensor({13, 10, 13}, {3})));
-  CHECK(identical(take(x, shaped({1, 2}, {2, 1})), tensor({11, 12}, {2, 1})));
+  CHECK(identical(take(x, indices({1, 2}, {2, 1})), tensor({11, 12}, {2, 1})));
   CHECK(identical(put(tensor({1, 2, 4}, {3}), positions, {2, 2}), tensor({2, 0, 0, 5}, {2, 2})));
-  CHECK(take(x, shaped({}, {0, 2})).shape() == Shape{0, 2});
+  CHECK(take(x, indices({}, {0, 2})).shape() == Shape{0, 2});
   CHECK(identical(put(zeros({0}), indices({}), {2}), zeros({2})));
   CHECK(error_of([&] { put(ones({2}), positions, {4}); }) ==
         "ShapeError: put: expected x of the positions' shape (3), got (2)");
@@ -57,8 +47,8 @@ TEST_CASE("indexing: sizes of zero") {
   CHECK(index_select_positions({3, 4}, 0, indices({})).shape() == Shape{0, 4});
   CHECK(index_select_positions({0, 4}, 1, indices({3, 3})).shape() == Shape{0, 2});
   CHECK(index_select_positions({3, 0}, 0, indices({2})).shape() == Shape{1, 0});
-  CHECK(gather_positions({3, 4}, 1, shaped({}, {3, 0})).shape() == Shape{3, 0});
-  CHECK(gather_positions({0, 4}, 1, shaped({}, {0, 2})).shape() == Shape{0, 2});
+  CHECK(gather_positions({3, 4}, 1, indices({}, {3, 0})).shape() == Shape{3, 0});
+  CHECK(gather_positions({0, 4}, 1, indices({}, {0, 2})).shape() == Shape{0, 2});
   CHECK(error_of([] {
           index_select_positions({0, 4}, 0, indices({0}));
         }) == "ValueError: index_select: position 0 at 0 is not within 0 … -1");
@@ -76,15 +66,15 @@ TEST_CASE("indexing: positions out of range and of a wrong shape are refused") {
           index_select_positions({2, 5}, 0, indices({0, 1, 2}));
         }) == "ValueError: index_select: position 2 at 2 is not within 0 … 1");
   CHECK(error_of([] {
-          index_select_positions({2, 5}, 0, shaped({0}, {1, 1}));
+          index_select_positions({2, 5}, 0, indices({0}, {1, 1}));
         }) == "ShapeError: index_select: expected a list of positions (K), got (1, 1)");
   CHECK(error_of([] { index_select_positions({}, 0, indices({0})); }) ==
         "ValueError: index_select: axis 0 is out of range for 0 axes");
   CHECK(error_of([] {
-          gather_positions({2, 5}, -1, shaped({0, 1, 2, 7}, {2, 2}));
+          gather_positions({2, 5}, -1, indices({0, 1, 2, 7}, {2, 2}));
         }) == "ValueError: gather: position 7 at 3 is not within 0 … 4");
   CHECK(error_of([] {
-          gather_positions({2, 5}, -1, shaped({0, 1, 2}, {1, 3}));
+          gather_positions({2, 5}, -1, indices({0, 1, 2}, {1, 3}));
         }) == "ShapeError: gather: expected positions of x's shape (2, 5) but for axis 1, got (1, 3)");
   CHECK(error_of([] {
           gather_positions({2, 5}, 0, indices({0, 1}));

@@ -9,16 +9,6 @@
 using namespace xtg;
 using namespace xtg::testing;
 
-namespace {
-
-Indices shaped(const std::vector<std::int64_t>& values, const Shape& shape) {
-  Indices x(shape);
-  std::copy(values.begin(), values.end(), x.data());
-  return x;
-}
-
-}  // namespace
-
 TEST_CASE("indexing ops: index_select copies rows of an axis, and a row read twice gets both gradients") {
   const Shape shape = {3, 4, 5};
   for (int axis = -3; axis < 3; ++axis) {
@@ -70,7 +60,7 @@ TEST_CASE("indexing ops: gather reads one place for each element, and adds up wh
 }
 
 TEST_CASE("indexing ops: take and put are each other's gradient") {
-  const Indices positions = shaped({3, 0, 3, 5}, {2, 2});
+  const Indices positions = indices({3, 0, 3, 5}, {2, 2});
   Variable x(tensor({10, 11, 12, 13, 14, 15}, {2, 3}), true), z(tensor({1, 2, 4, 8}, {2, 2}), true);
   const Variable y = take(x, positions), w = put(z, positions, {2, 3});
   CHECK(identical(y.value(), tensor({13, 10, 13, 15}, {2, 2})));
@@ -85,7 +75,7 @@ TEST_CASE("indexing ops: sizes of zero") {
   Variable x(zeros({3, 4}), true);
   index_select(x, 0, indices({})).backward(zeros({0, 4}));
   CHECK(identical(x.grad(), zeros({3, 4})));
-  gather(x, 1, shaped({}, {3, 0})).backward(zeros({3, 0}));
+  gather(x, 1, indices({}, {3, 0})).backward(zeros({3, 0}));
   CHECK(identical(x.grad(), zeros({3, 4})));
   CHECK(take(x, indices({})).shape() == Shape{0});
   Variable none(zeros({0}), true);
@@ -100,10 +90,10 @@ TEST_CASE("indexing ops: first and second derivatives against finite differences
         return exp(index_select(x, 1, indices({3, 0, 3})));
       },
       [](const Variable& x) {
-        return exp(gather(x, -2, shaped({1, 0, 2, 2, 1, 1, 0, 2}, {2, 4})));
+        return exp(gather(x, -2, indices({1, 0, 2, 2, 1, 1, 0, 2}, {2, 4})));
       },
       [](const Variable& x) {
-        return exp(take(x, shaped({0, 11, 5, 5}, {2, 2})));
+        return exp(take(x, indices({0, 11, 5, 5}, {2, 2})));
       },
       [](const Variable& x) {
         Indices crowded({3, 4}, 1);  // all but three at one place
@@ -134,12 +124,12 @@ TEST_CASE("indexing ops: positions out of range and of a wrong shape are refused
   CHECK(error_of([&] { index_select(x, -1, indices({-1})); }) ==
         "ValueError: index_select: position -1 at 0 is not within 0 … 4");
   CHECK(error_of([&] {
-          index_select(x, 0, shaped({0}, {1, 1}));
+          index_select(x, 0, indices({0}, {1, 1}));
         }) == "ShapeError: index_select: expected a list of positions (K), got (1, 1)");
   CHECK(error_of([&] { index_select(x, 2, indices({0})); }) ==
         "ValueError: index_select: axis 2 is out of range for 2 axes");
   CHECK(error_of([&] {
-          gather(x, 1, shaped({0, 1, 2, 7}, {2, 2}));
+          gather(x, 1, indices({0, 1, 2, 7}, {2, 2}));
         }) == "ValueError: gather: position 7 at 3 is not within 0 … 4");
   CHECK(error_of([&] { gather(x, 1, indices({0})); }) ==
         "ShapeError: gather: expected positions of x's shape (2, 5) but for axis 1, got (1)");
