@@ -61,10 +61,10 @@ Variable checked(const char* name, Variable result, const Inputs& inputs) {
 
 void require_unmodified(const std::shared_ptr<Storage>& storage, const Node* node, std::uint64_t version) {
   if (!storage || storage->version == version) return;  // not by require: a text for every tensor would take its time
-  throw ValueError(fmt::format(
-      "backward: a tensor saved for the backward was modified after the operation ran: {} of shape {} is at version {}, "
-      "saved at {}; modify parameters after backward(), or work on a copy",
-      node->name, to_string(node->shape), storage->version, version));
+  throw ValueError(
+      fmt::format("backward: a tensor saved for the backward was modified after the operation ran: {} of shape {} is "
+                  "at version {}, saved at {}; modify parameters after backward(), or work on a copy",
+                  node->name, to_string(node->shape), storage->version, version));
 }
 
 bool is_recorded(const Inputs& inputs) {
@@ -106,7 +106,8 @@ bool Context::wants(std::size_t i) const {
   return input.node && !input.constant && input.node->requires_grad && input.node->serial >= oldest_;
 }
 const Shape& Context::input_shape(std::size_t i) const {
-  require(bool(node_.inputs[i].node), "{}: its backward asks for the shape of input {}, which is absent", node_.name, i);
+  require(bool(node_.inputs[i].node), "{}: its backward asks for the shape of input {}, which is absent", node_.name,
+          i);
   return node_.inputs[i].node->shape;
 }
 Variable Context::output() const {

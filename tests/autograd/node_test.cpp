@@ -179,6 +179,19 @@ TEST_CASE("node: a closure knows which gradients are wanted, the shapes, and its
   CHECK(wanted.empty());  // the walk stops at the result
 }
 
+TEST_CASE("node: under KeepValues results and leaves stay with their nodes, and so does the scope") {
+  const Variable x(normal({3}, 1), true), constant(normal({3}, 2)), before = x + constant;
+  CHECK(before.node()->output == nullptr);
+  CHECK(x.node()->output == nullptr);
+  const KeepValues keep;
+  const Scope outer("block"), inner("norm");
+  const Variable y = before + constant;
+  CHECK(y.node()->output == y.storage());
+  CHECK(constant.node()->output == constant.storage());
+  CHECK(before.node()->output == nullptr);  // recorded earlier, and no leaf
+  CHECK(y.node()->description() == fmt::format("add (operation {}, in block.norm)", y.node()->serial));
+}
+
 TEST_CASE("node: serial numbers rise, and an operation knows its inputs") {
   const Variable a(ones({2}), true), b(ones({2}), true);
   const Variable y = a * b;

@@ -53,8 +53,10 @@ TEST_CASE("init: uniform_fan_in fills ±1/√fan_in evenly") {
 
 TEST_CASE("init: shapes and fan-ins that cannot be are refused") {
   Generator generator(5);
-  CHECK(error_of([&] { kaiming_normal_fan_out({10, 64}, generator); }) ==
-        "ShapeError: kaiming_normal_fan_out: expected a weight (O, KH, KW, I), got (10, 64)");
-  CHECK(error_of([&] { uniform_fan_in({10, 0}, 0, generator); }) ==
-        "ValueError: uniform_fan_in: expected a fan-in of at least 1, got 0");
+  CHECK(error_of([&] {
+          kaiming_normal_fan_out({10, 64}, generator);
+        }) == "ShapeError: kaiming_normal_fan_out: expected a weight (O, KH, KW, I), got (10, 64)");
+  CHECK(error_of([&] {
+          uniform_fan_in({10, 0}, 0, generator);
+        }) == "ValueError: uniform_fan_in: expected a fan-in of at least 1, got 0");
 }

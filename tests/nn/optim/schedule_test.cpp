@@ -68,8 +68,8 @@ TEST_CASE("schedule: names, and steps past the end") {
   CHECK(parse_schedule("constant") == ScheduleKind::Constant);
   CHECK_THROWS_WITH_AS(parse_schedule("warm"), "unknown schedule 'warm', expected one-cycle, step, cosine or constant",
                        ValueError);
-  CHECK_THROWS_WITH_AS(learning_rate(ScheduleKind::Cosine, 0.1, 6, 5),
-                       "learning_rate: expected a step below 5, got 6", ValueError);
+  CHECK_THROWS_WITH_AS(learning_rate(ScheduleKind::Cosine, 0.1, 6, 5), "learning_rate: expected a step below 5, got 6",
+                       ValueError);
   CHECK_THROWS_WITH_AS(learning_rate(ScheduleKind::Constant, 0.1, 0, 0),
                        "learning_rate: expected a step below 0, got 0", ValueError);
 }

@@ -117,8 +117,9 @@ TEST_CASE("sgd: what cannot be is refused") {
   CHECK(error_of([&] { sgd.set_velocities({}); }) == "ShapeError: sgd: expected 1 velocities, got 0");
   CHECK(error_of([&] { sgd.set_velocities({ones({3})}); }) ==
         "ShapeError: sgd: expected velocity 0 of shape (2), or (0) before the first step, got (3)");
-  CHECK(error_of([&] { sgd.set_velocities({zeros({2, 0})}); }) ==
-        "ShapeError: sgd: expected velocity 0 of shape (2), or (0) before the first step, got (2, 0)");
+  CHECK(error_of([&] {
+          sgd.set_velocities({zeros({2, 0})});
+        }) == "ShapeError: sgd: expected velocity 0 of shape (2), or (0) before the first step, got (2, 0)");
   CHECK(identical(sgd.velocities()[0], full({2}, 7)));  // unchanged
   sgd.set_velocities({zeros({0})});
 }

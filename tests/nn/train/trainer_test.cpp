@@ -304,8 +304,8 @@ TEST_CASE("trainer: a checkpoint of another training is refused, and changes not
   Checkpoint misshaped = trainer.checkpoint();
   misshaped.network.tensors.at("linear.bias") = zeros({11});
   misshaped.velocities.at("linear.bias") = ones({10});
-  CHECK(refusal(misshaped) == "ValueError: load_state_dict: the state does not fit; of another shape: linear.bias "
-                              "(expected (10), got (11))");
+  CHECK(refusal(misshaped) ==
+        "ValueError: load_state_dict: the state does not fit; of another shape: linear.bias (expected (10), got (11))");
   misshaped.velocities.at("linear.bias") = ones({11});
   CHECK(refusal(misshaped) ==
         "ShapeError: sgd: expected velocity 1 of shape (10), or (0) before the first step, got (11)");
