@@ -18,6 +18,7 @@
 #include "autograd/ops/shaping.hpp"
 #include "autograd/variable.hpp"
 #include "nn/conv2d.hpp"
+#include "nn/data/augment.hpp"
 #include "nn/data/cifar.hpp"
 #include "nn/data/loader.hpp"
 #include "nn/data/shapes.hpp"

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "tensor/error.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -30,6 +30,19 @@ const char* const fine_names =
     "plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper "
     "snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train "
     "trout tulip turtle wardrobe whale willow_tree wolf woman worm";
+
+/// The coarse label of each fine one.
+constexpr std::int64_t coarse_of[100] = {
+    4,  1,  14, 8,  0,  6,  7,  7,  18, 3,  3,  14, 9,  18, 7,  11, 3,  9,  7,  11,   // apple … cattle
+    6,  11, 5,  10, 7,  6,  13, 15, 3,  15, 0,  11, 1,  10, 12, 14, 16, 9,  11, 5,    // chair … keyboard
+    5,  19, 8,  8,  15, 13, 14, 17, 18, 10, 16, 4,  17, 4,  2,  0,  17, 4,  18, 17,   // lamp … pine_tree
+    10, 3,  2,  12, 12, 16, 12, 1,  9,  19, 2,  10, 0,  1,  16, 12, 9,  13, 15, 13,   // plain … spider
+    16, 19, 2,  4,  6,  19, 5,  5,  8,  19, 18, 1,  2,  15, 6,  0,  17, 8,  14, 13};  // squirrel … worm
+
+std::int64_t superclass(const char* operation, std::int64_t fine) {
+  require(fine >= 0 && fine < 100, "{}: fine label {} is not in 0 to 99", operation, fine);
+  return coarse_of[fine];
+}
 
 std::vector<std::string> words(std::istream& in) {
   std::vector<std::string> result;
@@ -123,6 +136,25 @@ Dataset load_cifar100(const std::string& dir, bool train, bool coarse) {
   dataset.class_names = class_names(folder / (coarse ? "coarse_label_names.txt" : "fine_label_names.txt"), record,
                                     coarse ? coarse_names : fine_names);
   return dataset;
+}
+
+std::vector<std::string> cifar100_names(bool coarse) {
+  std::istringstream names(coarse ? coarse_names : fine_names);
+  return words(names);
+}
+
+std::int64_t cifar100_coarse(std::int64_t fine) { return superclass("cifar100_coarse", fine); }
+
+double superclass_accuracy(const Indices& predictions, const Indices& labels) {
+  const char* const name = "superclass_accuracy";
+  require<ShapeError>(predictions.dimension() == 1 && predictions.shape() == labels.shape(),
+                      "{}: expected predictions (N) and labels (N), got {} and {}", name,
+                      to_string(predictions.shape()), to_string(labels.shape()));
+  require(labels.size() > 0, "{}: expected at least 1 prediction, got 0", name);
+  std::size_t correct = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    correct += superclass(name, predictions.data()[i]) == superclass(name, labels.data()[i]);
+  return 100 * static_cast<double>(correct) / static_cast<double>(labels.size());
 }
 
 }  // namespace xtg::nn

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "nn/data/dataset.hpp"
+#include "tensor/tensor.hpp"
 
 namespace xtg::nn {
 
@@ -19,6 +20,18 @@ Dataset load_cifar10(const std::string& dir, bool train);
 /// cifar-100-binary, and the names from fine_label_names.txt or coarse_label_names.txt if they are there.
 /// `tools/get-cifar 100` fetches the files. Throws FormatError as load_cifar10 does.
 Dataset load_cifar100(const std::string& dir, bool train, bool coarse);
+
+/// The official names of CIFAR-100's 20 superclasses, or of its 100 classes, in the order of the labels.
+std::vector<std::string> cifar100_names(bool coarse);
+
+/// The superclass (0 … 19) of a class of CIFAR-100 (0 … 99); each has five (the table in Krizhevsky's report, and every
+/// record's two labels). Throws ValueError for another label.
+std::int64_t cifar100_coarse(std::int64_t fine);
+
+/// How often a classifier of CIFAR-100's fine labels is right about the superclass, in percent: a wrong class of the
+/// right superclass counts. Predictions (N) and labels (N), both fine. Throws ShapeError unless they are lists of equal
+/// size, ValueError if they are empty or not in 0 … 99.
+double superclass_accuracy(const Indices& predictions, const Indices& labels);
 
 /// One record of these files: some bytes of labels, then a 32×32 image as three planes: red, green, blue.
 struct CifarRecord {

@@ -2,7 +2,8 @@
 
 // nn/data/ turns files, or a seed, into batches. Read in this order: dataset.hpp (labelled images in memory),
 // shapes.hpp (the set that the library draws itself), cifar.hpp (the official binary files), loader.hpp (shuffled,
-// augmented, standardized batches, prepared ahead on a thread of their own).
+// augmented, standardized batches, prepared ahead on a thread of their own), augment.hpp (cutout, random erasing,
+// mixup).
 
 #include <array>
 #include <cstddef>
@@ -44,5 +45,21 @@ struct Standardization {
 /// Channels that the images do not have keep mean 0 and standard deviation 0.
 /// Throws ValueError for an empty dataset or more than three channels.
 Standardization measure(const Dataset& dataset);
+
+/// `n` images of `dataset`, the same ones for the same seed, chosen at random and balanced: of every class as many as
+/// of any other, or one fewer, as long as it has them. The classes take turns, so that every first part is balanced
+/// too, and subset(dataset, m, seed) for m < n is the first m of them.
+/// Throws ValueError for n = 0, n > dataset.size(), or a dataset whose images and labels differ in number.
+Dataset subset(const Dataset& dataset, std::size_t n, std::uint64_t seed);
+
+/// A dataset in two parts that have no image in common.
+struct Split {
+  Dataset train, validation;
+};
+
+/// Sets images aside for validation: to compare recipes without looking at the test images. `validation` is
+/// subset(dataset, validation_count, seed), and `train` all others, in the order of `dataset`.
+/// Throws ValueError if either part would be empty, or images and labels differ in number.
+Split split(const Dataset& dataset, std::size_t validation_count, std::uint64_t seed);
 
 }  // namespace xtg::nn

@@ -1,6 +1,7 @@
 #include "nn/data/loader.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -11,8 +12,32 @@ namespace xtg::nn {
 
 namespace {
 
-constexpr std::uint64_t order_stream = 0x6f72, augment_stream = 0x6175;  // keys of the two kinds of random numbers
+// Keys of the kinds of random numbers.
+constexpr std::uint64_t order_stream = 0x6f72, augment_stream = 0x6175, cutout_stream = 0x6375, erasing_stream = 0x6572,
+                        mixup_stream = 0x6d69;
 constexpr std::ptrdiff_t padding = 4;
+
+void check_augmentation(const Dataset& dataset, const LoaderOptions& options) {
+  require(options.cutout <= std::min(dataset.height, dataset.width),
+          "loader: a cutout of {} is larger than the images, {} x {}", options.cutout, dataset.height, dataset.width);
+  options.erasing.check();
+  require(options.mixup >= 0 && std::isfinite(options.mixup),
+          "loader: mixup's alpha must be finite and at least 0, got {}", options.mixup);
+  if (options.mixup == 0) return;
+  const auto classes = static_cast<std::int64_t>(dataset.classes());
+  for (std::size_t i = 0; i < dataset.size(); ++i) {
+    const std::int64_t label = dataset.labels[i];
+    require(label >= 0 && label < classes,
+            "loader: mixup needs labels below the number of classes, {}; image {} has {}", classes, i, label);
+  }
+}
+
+/// labels (B) -> (B, K), 1 at the label and 0 elsewhere
+Tensor one_hot(const Indices& labels, std::size_t classes) {
+  Tensor result = zeros({labels.size(), classes});
+  for (std::size_t i = 0; i < labels.size(); ++i) result(i, labels.data()[i]) = 1;
+  return result;
+}
 
 }  // namespace
 
@@ -35,6 +60,7 @@ Loader::Loader(const Dataset& dataset, const Standardization& standardization, c
       standardized_[c][value] = static_cast<Scalar>((value / 255.0 - mean) / stddev);
     }
   }
+  check_augmentation(dataset, options);
 }
 
 Loader::~Loader() { stop(); }
@@ -111,11 +137,21 @@ void Loader::stop() {
 Batch Loader::make_batch(std::size_t number) const {
   const std::size_t first = number * options_.batch_size;
   const std::size_t count = std::min(options_.batch_size, order_.size() - first);
-  Batch batch{empty({count, dataset_.height, dataset_.width, dataset_.channels}), Indices({count})};
+  Batch batch;
+  batch.images = empty({count, dataset_.height, dataset_.width, dataset_.channels});
+  batch.labels = Indices({count});
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t sample = order_[first + i];
-    copy_image(sample, batch.images.data() + i * dataset_.image_size());
+    Scalar* image = batch.images.data() + i * dataset_.image_size();
+    copy_image(sample, image);
+    erase_parts(sample, image);
     batch.labels.data()[i] = dataset_.labels[sample];
+  }
+  if (options_.mixup > 0) {
+    Generator random(options_.seed, mixup_stream, epoch_, number);
+    const Mixing mixing = random_mixing(options_.mixup, count, random);
+    batch.images = mixed(batch.images, mixing);
+    batch.targets = mixed(one_hot(batch.labels, dataset_.classes()), mixing);
   }
   return batch;
 }
@@ -142,6 +178,18 @@ void Loader::copy_image(std::size_t sample, Scalar* out) const {
       const std::uint8_t* pixel = inside ? image + (y * width + x) * channels : nullptr;
       for (std::size_t c = 0; c < channels; ++c) *out++ = inside ? standardized_[c][pixel[c]] : Scalar(0);
     }
+  }
+}
+
+void Loader::erase_parts(std::size_t sample, Scalar* image) const {
+  const std::size_t height = dataset_.height, width = dataset_.width;
+  if (options_.cutout > 0) {
+    Generator random(options_.seed, cutout_stream, epoch_, sample);
+    erase(image, width, dataset_.channels, random_cutout(height, width, options_.cutout, random));
+  }
+  if (options_.erasing.probability > 0) {
+    Generator random(options_.seed, erasing_stream, epoch_, sample);
+    erase(image, width, dataset_.channels, random_erasing(height, width, options_.erasing, random));
   }
 }
 

@@ -4,14 +4,18 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 
-#include "tensor/error.hpp"
+#include "tests/testing.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
+using namespace xtg::testing;
 namespace fs = std::filesystem;
 
 namespace {
@@ -200,4 +204,117 @@ TEST_CASE("cifar100: fine and coarse labels, with their names") {
   CHECK(format_error([&] { load_cifar100(dir.path, false, true); }) ==
         "cifar100: " + (dir / "test.bin") + ", record 7: label 20 is not in 0 to 19");
   CHECK(load_cifar100(dir.path, false, false).size() == 10000);  // that byte is not the fine label
+}
+
+namespace {
+
+/// The published table of the 20 superclasses, in the order of their labels, with the five classes of each.
+const char* const superclasses[20] = {"beaver dolphin otter seal whale",
+                                      "aquarium_fish flatfish ray shark trout",
+                                      "orchid poppy rose sunflower tulip",
+                                      "bottle bowl can cup plate",
+                                      "apple mushroom orange pear sweet_pepper",
+                                      "clock keyboard lamp telephone television",
+                                      "bed chair couch table wardrobe",
+                                      "bee beetle butterfly caterpillar cockroach",
+                                      "bear leopard lion tiger wolf",
+                                      "bridge castle house road skyscraper",
+                                      "cloud forest mountain plain sea",
+                                      "camel cattle chimpanzee elephant kangaroo",
+                                      "fox porcupine possum raccoon skunk",
+                                      "crab lobster snail spider worm",
+                                      "baby boy girl man woman",
+                                      "crocodile dinosaur lizard snake turtle",
+                                      "hamster mouse rabbit shrew squirrel",
+                                      "maple_tree oak_tree palm_tree pine_tree willow_tree",
+                                      "bicycle bus motorcycle pickup_truck train",
+                                      "lawn_mower rocket streetcar tank tractor"};
+
+/// The superclass in whose row of the table a name stands.
+std::int64_t row_of(const std::string& name) {
+  for (std::int64_t row = 0; row < 20; ++row) {
+    std::istringstream members(superclasses[row]);
+    for (std::string member; members >> member;)
+      if (member == name) return row;
+  }
+  return -1;
+}
+
+std::string real_records() {
+  const char* const folder = std::getenv("XTGRAD_CIFAR100");
+  return folder == nullptr ? "" : folder;
+}
+
+const CifarRecord coarse_record{"cifar100", 2, 0, 20}, fine_record{"cifar100", 2, 1, 100};
+
+}  // namespace
+
+TEST_CASE("cifar100: names, and the superclass of every class") {
+  const std::vector<std::string> fine = cifar100_names(false), coarse = cifar100_names(true);
+  REQUIRE(fine.size() == 100);
+  REQUIRE(coarse.size() == 20);
+  CHECK(std::is_sorted(fine.begin(), fine.end()));
+  CHECK(std::is_sorted(coarse.begin(), coarse.end()));
+  for (std::int64_t label = 0; label < 100; ++label) CHECK(cifar100_coarse(label) == row_of(fine[label]));
+  CHECK(coarse[static_cast<std::size_t>(row_of("can"))] == "food_containers");
+  CHECK(coarse[static_cast<std::size_t>(row_of("whale"))] == "aquatic_mammals");
+  CHECK(coarse[static_cast<std::size_t>(row_of("spider"))] == "non-insect_invertebrates");
+  CHECK(coarse[static_cast<std::size_t>(row_of("tank"))] == "vehicles_2");
+  CHECK(error_of([] { cifar100_coarse(100); }) == "ValueError: cifar100_coarse: fine label 100 is not in 0 to 99");
+  CHECK(error_of([] { cifar100_coarse(-1); }) == "ValueError: cifar100_coarse: fine label -1 is not in 0 to 99");
+}
+
+TEST_CASE("cifar100: superclass accuracy counts a wrong class of the right superclass") {
+  // apple, mushroom and pear are fruit and vegetables; whale is not.
+  CHECK(superclass_accuracy(indices({0, 51, 57, 95}), indices({0, 0, 51, 57})) == 75);
+  CHECK(superclass_accuracy(indices({95}), indices({0})) == 0);
+  const std::string name = "superclass_accuracy: ";
+  const auto error = [](const Indices& predictions, const Indices& labels) {
+    return error_of([&] { superclass_accuracy(predictions, labels); });
+  };
+  CHECK(error(Indices({0}), Indices({0})) == "ValueError: " + name + "expected at least 1 prediction, got 0");
+  CHECK(error(indices({1, 2}), indices({1})) ==
+        "ShapeError: " + name + "expected predictions (N) and labels (N), got (2) and (1)");
+  CHECK(error(indices({1, 2}, {1, 2}), indices({1, 2}, {1, 2})) ==
+        "ShapeError: " + name + "expected predictions (N) and labels (N), got (1, 2) and (1, 2)");
+  CHECK(error(indices({100}), indices({1})) == "ValueError: " + name + "fine label 100 is not in 0 to 99");
+  CHECK(error(indices({1}), indices({-3})) == "ValueError: " + name + "fine label -3 is not in 0 to 99");
+}
+
+TEST_CASE("cifar100: records of the official format, one of each class") {
+  const TemporaryDirectory dir;
+  const std::string path = dir / "a.bin";
+  write_records(path, 100, 2);
+  const std::vector<std::string> names = cifar100_names(false);
+  for (std::size_t r = 0; r < 100; ++r) write_byte(path, r * 3074, static_cast<char>(row_of(names[r])));
+  CHECK(fs::file_size(path) == 307400);
+  Dataset coarse, fine;
+  CHECK(read_cifar_file(path, coarse_record, 100, coarse) == 100);
+  CHECK(read_cifar_file(path, fine_record, 100, fine) == 100);
+  std::size_t wrong = 0;
+  for (std::size_t r = 0; r < 100; ++r) {
+    CHECK(fine.labels[r] == static_cast<std::int64_t>(r));
+    CHECK(coarse.labels[r] == cifar100_coarse(fine.labels[r]));
+    for (std::size_t i = 0; i < 3072; ++i)
+      wrong += fine.image(r)[i] != static_cast<std::uint8_t>(pixel(r, i % 3, i / 96, i / 3 % 32));
+  }
+  CHECK(wrong == 0);
+  fs::resize_file(path, 307399);
+  CHECK(format_error([&] { read_cifar_file(path, fine_record, 0, fine); }) ==
+        "cifar100: " + path + " has 307399 bytes, expected a whole number of records of 3074");
+}
+
+// XTGRAD_CIFAR100 names a folder with files of real records, *.bin, train.bin for one; any number of records will do.
+TEST_CASE("cifar100: the two labels of real records agree" * doctest::skip(real_records().empty())) {
+  Dataset coarse, fine;
+  for (const fs::directory_entry& file : fs::directory_iterator(real_records())) {
+    if (file.path().extension() != ".bin") continue;
+    read_cifar_file(file.path().string(), coarse_record, 0, coarse);
+    read_cifar_file(file.path().string(), fine_record, 0, fine);
+  }
+  REQUIRE(fine.size() > 0);
+  std::size_t wrong = 0;
+  for (std::size_t r = 0; r < fine.size(); ++r) wrong += coarse.labels[r] != cifar100_coarse(fine.labels[r]);
+  CHECK(wrong == 0);
+  CHECK(fine.images == coarse.images);
 }
