@@ -7,13 +7,32 @@ namespace xtg::nn {
 
 namespace {
 
-const std::string velocity_prefix = "velocity/";  // no module's path contains a slash
+const std::string average_prefix = "average/";
 const std::string note_prefix = "note.";
 const char* const format_key = "format";
 const char* const format_name = "xtgrad checkpoint 1";
 
 bool starts_with(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
+}
+
+// No module's path contains a slash, and all of the optimizer's names do: so the three states stay apart in one file.
+
+/// The arrays of one kind, taken apart.
+template <class Array>
+void split(std::map<std::string, Array>& all, std::map<std::string, Array>& optimizer,
+           std::map<std::string, Array>& average) {
+  for (auto entry = all.begin(); entry != all.end();) {
+    if (starts_with(entry->first, average_prefix))
+      average[entry->first.substr(average_prefix.size())] = std::move(entry->second);
+    else if (entry->first.find('/') != std::string::npos)
+      optimizer[entry->first] = std::move(entry->second);
+    else {
+      ++entry;
+      continue;
+    }
+    entry = all.erase(entry);
+  }
 }
 
 /// Reads the numbers of a text one after another; they are separated by commas, rows by newlines.
@@ -66,7 +85,10 @@ std::vector<EpochResult> parse_epochs(NumberReader reader) {
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   SafeTensors contents = checkpoint.network;
-  for (const auto& [name, velocity] : checkpoint.velocities) contents.tensors[velocity_prefix + name] = velocity;
+  contents.tensors.insert(checkpoint.optimizer.tensors.begin(), checkpoint.optimizer.tensors.end());
+  contents.integers.insert(checkpoint.optimizer.integers.begin(), checkpoint.optimizer.integers.end());
+  for (const auto& [name, array] : checkpoint.average.tensors) contents.tensors[average_prefix + name] = array;
+  for (const auto& [name, counter] : checkpoint.average.integers) contents.integers[average_prefix + name] = counter;
   const TrainingProgress& progress = checkpoint.progress;
   contents.metadata = {{format_key, format_name},
                        {"epochs", epochs_text(progress.epochs)},
@@ -101,12 +123,8 @@ Checkpoint load_checkpoint(const std::string& path) {
     if (starts_with(key, note_prefix)) checkpoint.notes[key.substr(note_prefix.size())] = text;
   }
 
-  auto& tensors = checkpoint.network.tensors;
-  for (auto tensor = tensors.lower_bound(velocity_prefix); tensor != tensors.end();) {
-    if (!starts_with(tensor->first, velocity_prefix)) break;
-    checkpoint.velocities[tensor->first.substr(velocity_prefix.size())] = std::move(tensor->second);
-    tensor = tensors.erase(tensor);
-  }
+  split(checkpoint.network.tensors, checkpoint.optimizer.tensors, checkpoint.average.tensors);
+  split(checkpoint.network.integers, checkpoint.optimizer.integers, checkpoint.average.integers);
   return checkpoint;
 }
 

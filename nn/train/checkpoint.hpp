@@ -34,15 +34,17 @@ struct TrainingProgress {
 /// All that a training needs to go on as if it had never stopped. The data come from elsewhere; shuffling and
 /// augmentation are functions of (seed, epoch, sample), so no generator's state is needed.
 struct Checkpoint {
-  SafeTensors network;                       // Module::state_dict()
-  std::map<std::string, Tensor> velocities;  // the optimizer's, by parameter; shape (0) before the first step
+  SafeTensors network;    // Module::state_dict()
+  SafeTensors optimizer;  // Optimizer::state_dict()
+  SafeTensors average;    // Ema::state_dict(), or nothing; load_state_dict puts it into a network for evaluation
   TrainingProgress progress;
   std::map<std::string, std::string> notes;  // the program's own, such as its settings
 };
 
 /// Writes a safetensors file, whole or not at all. The network's entries have their plain names, so other programs can
-/// read the weights; a velocity is "velocity/" + the parameter's name; progress and notes are in the metadata, every
-/// double in as many digits as it takes to read the same one back. Throws as save_safetensors does.
+/// read the weights; the optimizer's have the names of its state, "velocity/" + the parameter's; the average's have
+/// "average/" before them; progress and notes are in the metadata, every double in as many digits as it takes to read
+/// the same one back. Throws as save_safetensors does.
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 
 /// Throws FormatError that names the file and what is wrong: as load_safetensors does, and if it is a safetensors file

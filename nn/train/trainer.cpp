@@ -6,8 +6,7 @@
 #include <utility>
 
 #include "autograd/grad_mode.hpp"
-#include "autograd/ops/loss.hpp"
-#include "tensor/create.hpp"
+#include "nn/optim/clip.hpp"
 
 namespace xtg::nn {
 
@@ -39,6 +38,19 @@ LoaderOptions training_batches(const Dataset& train, const TrainerOptions& optio
   return result;
 }
 
+std::unique_ptr<Optimizer> make_optimizer(const Module& network, const TrainerOptions& options) {
+  const NamedVariables parameters = network.named_parameters();
+  switch (options.optimizer) {
+    case OptimizerKind::Adam:
+      return std::make_unique<Adam>(parameters, options.adam);
+    case OptimizerKind::AdamW:
+      return std::make_unique<AdamW>(parameters, options.adam);
+    case OptimizerKind::Sgd:
+      break;
+  }
+  return std::make_unique<Sgd>(parameters, options.sgd);
+}
+
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -46,7 +58,7 @@ double seconds_now() {
 }  // namespace
 
 Evaluation evaluate(Module& network, const Dataset& dataset, const Standardization& standardization,
-                    const std::function<void(std::size_t, std::size_t)>& on_batch) {
+                    const std::function<void(std::size_t, std::size_t)>& on_batch, LossKind loss) {
   LoaderOptions batches;
   batches.batch_size = evaluation_batch;
   Loader loader(dataset, standardization, batches);
@@ -59,7 +71,8 @@ Evaluation evaluate(Module& network, const Dataset& dataset, const Standardizati
   for (Batch batch; loader.next(batch);) {
     const std::size_t count = batch.labels.size();
     const Variable logits = network(Variable(std::move(batch.images)));
-    loss_sum += static_cast<double>(cross_entropy(logits, batch.labels).item()) * static_cast<double>(count);
+    const double value = static_cast<double>(classification_loss(loss, logits, batch.labels).item());
+    loss_sum += value * static_cast<double>(count);
     correct += count_correct(logits.value(), batch.labels);
     images += count;
     if (on_batch) on_batch(images, dataset.size());
@@ -75,11 +88,16 @@ Trainer::Trainer(Module& network, const Dataset& train, const Dataset& test, con
       standardization_(standardization),
       options_(options),
       loader_(train, standardization, training_batches(train, options)),
-      sgd_(network.parameters(), options.sgd) {
+      optimizer_(make_optimizer(network, options)) {
   require(options.epochs > 0, "trainer: expected at least 1 epoch, got 0");
   require(test.size() > 0, "trainer: expected at least 1 test image, got 0");
   require(std::isfinite(options.peak_learning_rate) && options.peak_learning_rate >= 0,
           "trainer: the learning rate must be finite and at least 0, got {}", options.peak_learning_rate);
+  require(std::isfinite(options.clip_norm) && options.clip_norm >= 0,
+          "trainer: clip_norm must be finite and at least 0, got {}", options.clip_norm);
+  require(options.ema_decay >= 0 && options.ema_decay < 1, "trainer: ema_decay must be within [0, 1), got {}",
+          options.ema_decay);
+  if (options.ema_decay > 0) average_.emplace(network);
 }
 
 bool Trainer::run(const std::atomic<bool>* stop) {
@@ -111,15 +129,25 @@ bool Trainer::run(const std::atomic<bool>* stop) {
 
 /// One step of training: forward, loss, backward, update.
 void Trainer::step(Batch batch) {
-  const std::size_t count = batch.labels.size();
-  const Variable logits = network_(Variable(std::move(batch.images)));                  // (B, classes)
-  const Variable loss = cross_entropy(logits, batch.labels, options_.label_smoothing);  // ()
+  const std::size_t count = batch.labels.size(), epoch = progress_.epochs.size();
+  const Variable logits = network_(Variable(std::move(batch.images)));  // (B, classes)
+  const Variable loss = classification_loss(options_.loss, logits, batch.labels, options_.label_smoothing);  // ()
   const double value = static_cast<double>(loss.item());
-  require<DivergedError>(std::isfinite(value), "the training loss became {} in epoch {}, step {}", value,
-                         progress_.epochs.size() + 1, progress_.step + 1);
-  sgd_.zero_grad();
+  require<DivergedError>(std::isfinite(value), "the training loss became {} in epoch {}, step {}", value, epoch + 1,
+                         progress_.step + 1);
+  optimizer_->zero_grad();
   loss.backward();
-  sgd_.step(learning_rate_at(progress_.step));
+  if (options_.clip_norm > 0) {
+    const double norm = grad_norm(network_.parameters());
+    require<DivergedError>(std::isfinite(norm), "the norm of the gradients became {} in epoch {}, step {}", norm,
+                           epoch + 1, progress_.step + 1);
+    clip_grad_norm(network_.parameters(), options_.clip_norm);
+  }
+  optimizer_->step(learning_rate_at(progress_.step));
+  if (average_) {
+    const double t = static_cast<double>(epoch * steps_per_epoch() + progress_.step);
+    average_->update(std::min(options_.ema_decay, (1 + t) / (10 + t)));
+  }
 
   progress_.loss_sum += value * static_cast<double>(count);
   progress_.correct += count_correct(logits.value(), batch.labels);
@@ -134,10 +162,14 @@ double Trainer::learning_rate_at(std::size_t step_of_epoch) const {
 }
 
 void Trainer::finish_epoch(const std::atomic<bool>* stop) {
-  const Evaluation test = evaluate(network_, test_, standardization_, [&](std::size_t done, std::size_t total) {
+  const auto on_batch = [&](std::size_t done, std::size_t total) {
     if (stop && *stop) throw Stopped();
     if (on_evaluation) on_evaluation(done, total);
-  });
+  };
+  std::optional<AveragedWeights> averaged;
+  if (average_) averaged.emplace(*average_);
+  const Evaluation test = evaluate(network_, test_, standardization_, on_batch, options_.loss);
+  averaged.reset();
   const double images = static_cast<double>(progress_.images);
   const EpochResult result{progress_.epochs.size() + 1,
                            progress_.loss_sum / images,
@@ -157,8 +189,8 @@ void Trainer::finish_epoch(const std::atomic<bool>* stop) {
 Checkpoint Trainer::checkpoint() const {
   Checkpoint result;
   result.network = network_.state_dict();
-  const auto parameters = network_.named_parameters();
-  for (std::size_t k = 0; k < parameters.size(); ++k) result.velocities[parameters[k].first] = sgd_.velocities()[k];
+  result.optimizer = optimizer_->state_dict();
+  if (average_) result.average = average_->state_dict();
   result.progress = progress_;
   return result;
 }
@@ -169,23 +201,19 @@ void Trainer::restore(const Checkpoint& checkpoint) {
           progress.epochs.size(), options_.epochs);
   require(progress.step <= steps_per_epoch(), "trainer: the checkpoint is at step {} of an epoch, here it has {}",
           progress.step, steps_per_epoch());
-  const auto parameters = network_.named_parameters();
-  std::vector<Tensor> velocities;
-  for (const auto& [name, parameter] : parameters) {
-    const auto found = checkpoint.velocities.find(name);
-    require(found != checkpoint.velocities.end(), "trainer: the checkpoint is of another network: no velocity of {}",
-            name);
-    velocities.push_back(found->second);
-  }
-  require(velocities.size() == checkpoint.velocities.size(),
-          "trainer: the checkpoint is of another network: {} velocities for {} parameters",
-          checkpoint.velocities.size(), velocities.size());
-  std::vector<Tensor> previous = sgd_.velocities();
-  sgd_.set_velocities(std::move(velocities));
+  const bool has_average = !checkpoint.average.tensors.empty();
+  require(has_average || !average_, "trainer: the checkpoint has no average of the weights, this training keeps one");
+  require(!has_average || average_, "trainer: the checkpoint has an average of the weights, this training keeps none");
+  const Checkpoint before = this->checkpoint();
+  const auto load = [this](const Checkpoint& from) {
+    network_.load_state_dict(from.network);
+    optimizer_->load_state_dict(from.optimizer);
+    if (average_) average_->load_state_dict(from.average);
+  };
   try {
-    network_.load_state_dict(checkpoint.network);
+    load(checkpoint);
   } catch (...) {
-    sgd_.set_velocities(std::move(previous));
+    load(before);
     throw;
   }
   progress_ = progress;

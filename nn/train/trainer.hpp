@@ -5,18 +5,23 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "nn/data/dataset.hpp"
 #include "nn/data/loader.hpp"
 #include "nn/module.hpp"
+#include "nn/optim/adam.hpp"
+#include "nn/optim/ema.hpp"
 #include "nn/optim/schedule.hpp"
 #include "nn/optim/sgd.hpp"
 #include "nn/train/checkpoint.hpp"
+#include "nn/train/classification_loss.hpp"
 
 namespace xtg::nn {
 
-/// The training loss is infinite or not a number.
+/// The training loss, or the norm of its gradients, is infinite or not a number.
 struct DivergedError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -26,18 +31,25 @@ struct Evaluation {
   double accuracy = 0;  // percent
 };
 
-/// Mean cross-entropy and accuracy of the classifier over all images of `dataset`, the last incomplete batch included,
-/// in evaluation mode and off the tape; each module's mode is as before afterwards. `on_batch(done, total)` is called
-/// with image counts after every batch; what it throws ends the evaluation. Throws as Loader does.
+/// Mean loss, without label smoothing, and accuracy of the classifier over all images of `dataset`, the last incomplete
+/// batch included, in evaluation mode and off the tape; whatever the loss, the answer is the class of the largest
+/// logit. Each module's mode is as before afterwards. `on_batch(done, total)` is called with image counts after every
+/// batch; what it throws ends the evaluation. Throws as Loader does.
 Evaluation evaluate(Module& network, const Dataset& dataset, const Standardization& standardization,
-                    const std::function<void(std::size_t, std::size_t)>& on_batch = {});
+                    const std::function<void(std::size_t, std::size_t)>& on_batch = {},
+                    LossKind loss = LossKind::CrossEntropy);
 
 struct TrainerOptions {
   std::size_t epochs = 1;
   std::size_t batch_size = 128;
   double peak_learning_rate = 0.1;
   ScheduleKind schedule = ScheduleKind::OneCycle;  // over all steps of all epochs
-  SgdOptions sgd = {0.9, 5e-4, true};
+  OptimizerKind optimizer = OptimizerKind::Sgd;
+  SgdOptions sgd = {0.9, 5e-4, true};      // for Sgd
+  AdamOptions adam;                        // for Adam and AdamW; their usual peak learning rates are lower, about 1e-3
+  double clip_norm = 0;                    // largest norm of all gradients together, see clip_grad_norm; 0: any
+  double ema_decay = 0;                    // of the average that is evaluated instead of the weights, see Ema; 0: none
+  LossKind loss = LossKind::CrossEntropy;  // trained on and reported
   double label_smoothing = 0;
   bool augment = false;    // crop and flip, see Loader
   std::uint64_t seed = 0;  // of shuffling and augmentation
@@ -54,15 +66,18 @@ struct StepReport {
 
 /// Trains a classifier: (N, H, W, C) -> logits (N, classes). An epoch is every image once, in a new order, in batches;
 /// an incomplete last batch is left out (50,000 images are 390 steps of 128), unless it is the only one: fewer images
-/// than a batch train as one smaller batch. After each epoch the network is evaluated on the test images.
+/// than a batch train as one smaller batch. After each epoch the network is evaluated on the test images; with
+/// ema_decay its average is, whose decay in step t = 0, 1, … is min(ema_decay, (1 + t)/(10 + t)), so that it soon
+/// forgets the initial weights (the same rule as TensorFlow's ExponentialMovingAverage).
 ///
 ///   Trainer trainer(network, train, test, measure(train), options);
 ///   trainer.on_epoch = [](const EpochResult& result) { … };
 ///   trainer.run();
 class Trainer {
  public:
-  /// Keeps references to `network` and both datasets. Throws ValueError as Loader, Sgd and learning_rate do, and for
-  /// 0 epochs, no test images, or a peak learning rate that is not finite or is negative.
+  /// Keeps references to `network` and both datasets. Throws ValueError as Loader and the optimizer do, and for
+  /// 0 epochs, no test images, a peak learning rate or clip_norm that is not finite or is negative, or an ema_decay
+  /// outside [0, 1).
   Trainer(Module& network, const Dataset& train, const Dataset& test, const Standardization& standardization,
           const TrainerOptions& options);
 
@@ -74,18 +89,21 @@ class Trainer {
 
   /// Trains to the end and returns true, or false if `*stop` became true: the step under way is finished then, an
   /// evaluation is not (it is done again on resuming). Throws DivergedError that names epoch and step, before that step
-  /// changes a parameter, if the loss is not finite.
+  /// changes a parameter, if the loss is not finite, or with clip_norm the norm of the gradients.
   bool run(const std::atomic<bool>* stop = nullptr);
 
   const TrainingProgress& progress() const { return progress_; }
   std::size_t steps_per_epoch() const { return loader_.batches(); }
   bool finished() const { return progress_.epochs.size() == options_.epochs; }
+  /// The average of the weights; null without ema_decay.
+  Ema* average() { return average_ ? &*average_ : nullptr; }
 
   /// A copy of everything. A trainer of the same network, data and options that restores it goes on bit for bit: the
   /// results of its epochs, but for the times, equal those of a training that was never stopped.
   Checkpoint checkpoint() const;
-  /// Throws ValueError or ShapeError, and changes nothing, if the checkpoint is of another network or further than this
-  /// training goes.
+  /// Throws ValueError, and changes nothing, if the checkpoint is of another network or optimizer (Adam and AdamW keep
+  /// the same state and are not told apart), has an average of the weights where this training has none or the reverse,
+  /// or is further than this training goes.
   void restore(const Checkpoint& checkpoint);
 
  private:
@@ -98,7 +116,8 @@ class Trainer {
   const Standardization standardization_;
   const TrainerOptions options_;
   Loader loader_;
-  Sgd sgd_;
+  const std::unique_ptr<Optimizer> optimizer_;
+  std::optional<Ema> average_;
   TrainingProgress progress_;
 };
 

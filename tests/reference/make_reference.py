@@ -34,7 +34,10 @@ ops.safetensors
   cross_entropy_*        logits, labels (I64), label_smoothing, loss (mean over the batch), dlogits
 optim.safetensors
   sgd_*                  two parameters a and b: a, a_grads (steps, …), a_after (steps, …), the same for b; lr (steps),
-                         momentum, nesterov (0 or 1), weight_decay
+                         momentum, nesterov (0 or 1), weight_decay; *_b_undecayed: b has a weight decay of 0
+  adam_*, adamw_*        the same with beta1, beta2, eps in the place of momentum and nesterov; *_b_absent: b has no gradient at
+                         steps 0 and 3
+  clip_*                 gradients a, b, c; max_norm, norm (before), a_after, b_after, c_after
   one_cycle              factor (T): the learning rate over its peak, min((s + 1) / (0.2 T), max((T − s) / (0.8 T), 0)), s = 0 … T − 1
 resnet8.safetensors      a CIFAR ResNet with n = 1, width 4 (channels 4, 8, 16), batch norm, on 5 images of 16 × 16; no case name:
   conv1.weight, bn1.weight, layer1.0.conv1.weight, …, linear.bias       the parameters, under the names of a state dict
@@ -703,9 +706,8 @@ def table_norm(case, normal):
 
 def optim():
     arrays = {}
-    for case, momentum, nesterov, weight_decay in (("sgd", 0.0, False, 0.0), ("sgd_weight_decay", 0.0, False, 0.05),
-                                                   ("sgd_momentum", 0.9, False, 0.0), ("sgd_momentum_weight_decay", 0.9, False, 5e-4),
-                                                   ("sgd_nesterov_weight_decay", 0.9, True, 5e-4)):
+
+    def steps_of(case, make, **settings):
         random = Random(case)
         steps = 6
         lr = random.uniform(0.01, 0.5, steps)
@@ -713,11 +715,14 @@ def optim():
         grads = {name: random.normal(steps, *value.shape) for name, value in start.items()}
         parameters = {name: nn.Parameter(value.clone()) for name, value in start.items()}
         after = {name: [] for name in start}
-        optimizer = torch.optim.SGD(parameters.values(), lr=1.0, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        undecayed = dict(weight_decay=0.0) if case.endswith("b_undecayed") else {}
+        optimizer = make([dict(params=[parameters["a"]]), dict(params=[parameters["b"]], **undecayed)])
         for step in range(steps):
-            optimizer.param_groups[0]["lr"] = lr[step].item()
+            for group in optimizer.param_groups:
+                group["lr"] = lr[step].item()
             for name, parameter in parameters.items():
-                parameter.grad = grads[name][step].clone()
+                absent = case.endswith("b_absent") and name == "b" and step in (0, 3)
+                parameter.grad = None if absent else grads[name][step].clone()
             optimizer.step()
             for name, parameter in parameters.items():
                 after[name].append(parameter.detach().clone())
@@ -725,8 +730,33 @@ def optim():
             arrays[f"{case}/{name}"] = start[name]
             arrays[f"{case}/{name}_grads"] = grads[name]
             arrays[f"{case}/{name}_after"] = torch.stack(after[name])
-        for name, value in dict(lr=lr, momentum=momentum, nesterov=int(nesterov), weight_decay=weight_decay).items():
+        for name, value in dict(lr=lr, **settings).items():
             arrays[f"{case}/{name}"] = value
+
+    for case, momentum, nesterov, weight_decay in (("sgd", 0.0, False, 0.0), ("sgd_weight_decay", 0.0, False, 0.05),
+                                                   ("sgd_momentum", 0.9, False, 0.0), ("sgd_momentum_weight_decay", 0.9, False, 5e-4),
+                                                   ("sgd_nesterov_weight_decay", 0.9, True, 5e-4),
+                                                   ("sgd_nesterov_b_undecayed", 0.9, True, 0.05)):
+        steps_of(case, lambda groups: torch.optim.SGD(groups, lr=1.0, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay),
+                 momentum=momentum, nesterov=int(nesterov), weight_decay=weight_decay)
+    for case, beta1, beta2, eps, weight_decay in (("adam", 0.9, 0.999, 1e-8, 0.0), ("adam_weight_decay", 0.8, 0.95, 1e-3, 0.05),
+                                                  ("adam_b_undecayed", 0.9, 0.999, 1e-8, 0.1), ("adam_b_absent", 0.9, 0.99, 1e-8, 0.02),
+                                                  ("adamw", 0.9, 0.999, 1e-8, 0.0), ("adamw_weight_decay", 0.8, 0.95, 1e-3, 0.05),
+                                                  ("adamw_b_undecayed", 0.9, 0.999, 1e-8, 0.1), ("adamw_b_absent", 0.0, 0.99, 1e-8, 0.2)):
+        make = torch.optim.AdamW if case.startswith("adamw") else torch.optim.Adam
+        steps_of(case, lambda groups: make(groups, lr=1.0, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay),
+                 beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+
+    for case, max_norm in ("clip_above", 2.5), ("clip_below", 100.0):
+        random = Random(case)
+        parameters = {name: nn.Parameter(torch.zeros(shape)) for name, shape in dict(a=(4, 3), b=(5,), c=(2, 3, 2)).items()}
+        for name, parameter in parameters.items():
+            arrays[f"{case}/{name}"] = random.normal(*parameter.shape)
+            parameter.grad = arrays[f"{case}/{name}"].clone()
+        arrays[f"{case}/max_norm"] = max_norm
+        arrays[f"{case}/norm"] = nn.utils.clip_grad_norm_(parameters.values(), max_norm)
+        for name, parameter in parameters.items():
+            arrays[f"{case}/{name}_after"] = parameter.grad
 
     total = 50
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)

@@ -29,7 +29,11 @@ Checkpoint example() {
   Checkpoint checkpoint;
   checkpoint.network.tensors = {{"conv1.weight", tensor({1, 2, 3, 4}, {2, 2})}, {"bn1.running_mean", tensor({5}, {1})}};
   checkpoint.network.integers = {{"bn1.num_batches_tracked", indices({7})}};
-  checkpoint.velocities = {{"conv1.weight", tensor({-1, -2, -3, -4}, {2, 2})}, {"linear.bias", zeros({0})}};
+  checkpoint.optimizer.tensors = {{"velocity/conv1.weight", tensor({-1, -2, -3, -4}, {2, 2})},
+                                  {"velocity/linear.bias", zeros({0})}};
+  checkpoint.optimizer.integers = {{"steps/linear.bias", Indices(Shape{}, 9)}};
+  checkpoint.average.tensors = {{"conv1.weight", tensor({5, 6, 7, 8}, {2, 2})}, {"bn1.running_mean", tensor({9}, {1})}};
+  checkpoint.average.integers = {{"bn1.num_batches_tracked", indices({8})}};
   // Doubles that neither a float nor a decimal of a few digits can hold.
   checkpoint.progress.epochs = {{1, 1.0 / 3, 100.0 / 7, 0.1, 50, 1e-300, 12.25, 1e10 / 3},
                                 {2, std::numeric_limits<double>::infinity(), 0, std::nan(""), 99.99, 0.4, 0, 1}};
@@ -55,7 +59,12 @@ TEST_CASE("checkpoint: what is saved is read back, to the last bit") {
   CHECK(loaded.network.tensors == saved.network.tensors);
   CHECK(loaded.network.integers == saved.network.integers);
   CHECK(loaded.network.metadata.empty());
-  CHECK(loaded.velocities == saved.velocities);
+  CHECK(loaded.optimizer.tensors == saved.optimizer.tensors);
+  CHECK(loaded.optimizer.integers == saved.optimizer.integers);
+  CHECK(loaded.optimizer.metadata.empty());
+  CHECK(loaded.average.tensors == saved.average.tensors);
+  CHECK(loaded.average.integers == saved.average.integers);
+  CHECK(loaded.average.metadata.empty());
   CHECK(loaded.notes == saved.notes);
   CHECK(loaded.progress.step == saved.progress.step);
   CHECK(loaded.progress.images == saved.progress.images);
@@ -83,6 +92,26 @@ TEST_CASE("checkpoint: weights have their plain names for other programs") {
   const SafeTensors contents = load_safetensors(path);
   CHECK(contents.tensors.count("conv1.weight") == 1);
   CHECK(contents.tensors.count("velocity/conv1.weight") == 1);
+  CHECK(contents.tensors.count("average/conv1.weight") == 1);
+}
+
+TEST_CASE("checkpoint: one of the first form, of SGD without an average, is read") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path + "/a.safetensors";
+  SafeTensors contents;
+  contents.tensors = {{"conv1.weight", ones({2})}, {"velocity/conv1.weight", ones({2})}, {"x.y", zeros({0})}};
+  contents.integers = {{"bn1.num_batches_tracked", indices({7})}};
+  contents.metadata = {{"format", "xtgrad checkpoint 1"}, {"epochs", ""}, {"epoch_under_way", "1,128,3,2.5,0.25"}};
+  save_safetensors(path, contents);
+  const Checkpoint loaded = load_checkpoint(path);
+  CHECK(loaded.network.tensors.size() == 2);
+  CHECK(loaded.network.integers == contents.integers);
+  CHECK(loaded.optimizer.tensors.size() == 1);
+  CHECK(loaded.optimizer.tensors.at("velocity/conv1.weight") == ones({2}));
+  CHECK(loaded.optimizer.integers.empty());
+  CHECK(loaded.average.tensors.empty());
+  CHECK(loaded.average.integers.empty());
+  CHECK(loaded.progress.step == 1);
 }
 
 TEST_CASE("checkpoint: other files are refused, by name") {

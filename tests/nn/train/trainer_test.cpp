@@ -4,16 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <numeric>
 #include <optional>
 
 #include "autograd/grad_mode.hpp"
 #include "autograd/ops/loss.hpp"
-#include "autograd/ops/shaping.hpp"
-#include "nn/data/shapes.hpp"
-#include "nn/linear.hpp"
 #include "nn/models/resnet.hpp"
+#include "nn/optim/clip.hpp"
 #include "tensor/create.hpp"
+#include "tests/nn/train/small.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
@@ -21,36 +22,6 @@ using namespace xtg::nn;
 using namespace xtg::testing;
 
 namespace {
-
-/// 8×8 pieces of the drawn shapes: quick to train on.
-Dataset small_images(std::size_t n, bool train) {
-  const Dataset whole = make_shapes(n, 3, train);
-  Dataset result;
-  result.height = result.width = 8;
-  result.labels = whole.labels;
-  result.class_names = whole.class_names;
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t row = 12; row < 20; ++row) {
-      const std::uint8_t* pixels = whole.image(i) + (row * 32 + 12) * 3;
-      result.images.insert(result.images.end(), pixels, pixels + 8 * 3);
-    }
-  }
-  return result;
-}
-
-/// A linear classifier of the pixels.
-class Classifier : public Module {
- public:
-  explicit Classifier(std::uint64_t seed) {
-    Generator generator(seed);
-    linear_ = &add_module("linear", std::make_unique<Linear>(8 * 8 * 3, 10, generator));
-  }
-  Variable forward(const Variable& x) override { return linear_->forward(reshape(x, Shape{x.shape()[0], 8 * 8 * 3})); }
-  Linear& linear() { return *linear_; }
-
- private:
-  Linear* linear_;
-};
 
 ResNetOptions tiny_resnet() {
   ResNetOptions options;
@@ -172,6 +143,69 @@ TEST_CASE("trainer: an epoch is the loop written by hand") {
   CHECK(result.test_accuracy == test.accuracy);
 }
 
+TEST_CASE("trainer: with AdamW, clipping, an average and the sigmoid loss an epoch is the loop written by hand, too") {
+  Fixture f;
+  f.options.epochs = 1;
+  f.options.optimizer = OptimizerKind::AdamW;
+  f.options.adam.weight_decay = 0.1;
+  f.options.peak_learning_rate = 0.01;
+  f.options.clip_norm = 0.5;
+  f.options.ema_decay = 0.3;
+  f.options.loss = LossKind::BinaryCrossEntropy;
+  Classifier network(1), by_hand(1);
+  Trainer trainer(network, f.train, f.test, f.standardization, f.options);
+  CHECK(trainer.run());
+
+  AdamW optimizer(by_hand.parameters(), f.options.adam);
+  LoaderOptions batches;
+  batches.batch_size = 5;
+  batches.shuffle = batches.augment = batches.drop_last = true;
+  batches.seed = f.options.seed;
+  Loader loader(f.train, f.standardization, batches);
+  loader.start(0);
+  SafeTensors average = by_hand.state_dict();
+  double loss_sum = 0;
+  std::size_t step = 0;
+  for (Batch batch; loader.next(batch); ++step) {
+    const Variable logits = by_hand(Variable(batch.images));
+    const Variable loss = classification_loss(LossKind::BinaryCrossEntropy, logits, batch.labels, 0.1);
+    by_hand.zero_grad();
+    loss.backward();
+    CHECK(clip_grad_norm(by_hand.parameters(), 0.5) > 0.5);
+    optimizer.step(learning_rate(ScheduleKind::OneCycle, 0.01, step, 4));
+    loss_sum += static_cast<double>(loss.item());
+    const double decays[] = {0.1, 2.0 / 11, 0.25, 0.3};
+    for (const auto& [name, parameter] : by_hand.named_parameters())
+      for (std::size_t i = 0; i < parameter.size(); ++i) {
+        Scalar& a = average.tensors.at(name).data()[i];
+        a = static_cast<Scalar>(decays[step]) * a + static_cast<Scalar>(1 - decays[step]) * parameter.value().data()[i];
+      }
+  }
+  CHECK(step == 4);
+  CHECK(network.state_dict().tensors == by_hand.state_dict().tensors);
+  REQUIRE(trainer.average() != nullptr);
+  const SafeTensors found = trainer.average()->state_dict();
+  for (const auto& [name, tensor] : average.tensors)
+    CHECK(max_error(found.tensors.at(name), tensor) < (sizeof(Scalar) == 8 ? 1e-13 : 1e-6));
+
+  by_hand.load_state_dict(found);
+  const Evaluation test = evaluate(by_hand, f.test, f.standardization, {}, LossKind::BinaryCrossEntropy);
+  const EpochResult& result = trainer.progress().epochs.at(0);
+  CHECK(result.train_loss == doctest::Approx(loss_sum / 4).epsilon(1e-12));
+  CHECK(result.test_loss == test.loss);
+  CHECK(result.test_accuracy == test.accuracy);
+  CHECK(test.loss != evaluate(network, f.test, f.standardization, {}, LossKind::BinaryCrossEntropy).loss);
+  CHECK(test.loss != evaluate(by_hand, f.test, f.standardization).loss);
+  CHECK(test.accuracy == evaluate(by_hand, f.test, f.standardization).accuracy);
+}
+
+TEST_CASE("trainer: without ema_decay there is no average") {
+  const Fixture f;
+  Classifier network(1);
+  Trainer trainer(network, f.train, f.test, f.standardization, f.options);
+  CHECK(trainer.average() == nullptr);
+}
+
 TEST_CASE("trainer: fewer images than a batch are one smaller batch") {
   Fixture f;
   f.options.batch_size = 100;
@@ -230,8 +264,61 @@ TEST_CASE("trainer: stopped after any step and resumed by another trainer, the n
     check_same_results(second.progress().epochs, uninterrupted.progress().epochs);
     CHECK(second_network.state_dict().tensors == whole->state_dict().tensors);
     CHECK(second_network.state_dict().integers == whole->state_dict().integers);
-    CHECK(second.checkpoint().velocities == uninterrupted.checkpoint().velocities);
+    CHECK(second.checkpoint().optimizer.tensors == uninterrupted.checkpoint().optimizer.tensors);
+    CHECK(second.checkpoint().average.tensors.empty());
   }
+}
+
+TEST_CASE("trainer: resumed from a file, every optimizer goes on bit for bit, with all options") {
+  std::string directory = std::filesystem::temp_directory_path() / "xtgrad-trainer-XXXXXX";
+  REQUIRE(mkdtemp(directory.data()) != nullptr);
+  Fixture f;
+  f.options.sgd.decay_norms_and_biases = f.options.adam.decay_norms_and_biases = false;
+  f.options.adam.weight_decay = 0.05;
+  f.options.clip_norm = 0.5;
+  f.options.ema_decay = 0.8;
+  f.options.loss = LossKind::BinaryCrossEntropy;
+  std::vector<double> losses;
+  for (const OptimizerKind kind : {OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::AdamW}) {
+    f.options.optimizer = kind;
+    f.options.peak_learning_rate = kind == OptimizerKind::Sgd ? 0.1 : 0.01;
+    const auto start = [](std::uint64_t seed) {
+      Generator generator(seed);
+      return std::make_unique<CifarResNet>(tiny_resnet(), generator);
+    };
+    const auto whole = start(5);
+    Trainer uninterrupted(*whole, f.train, f.test, f.standardization, f.options);
+    CHECK(uninterrupted.run());
+    const Checkpoint expected = uninterrupted.checkpoint();
+    CHECK(expected.average.tensors != expected.network.tensors);
+    losses.push_back(expected.progress.epochs.back().train_loss);
+
+    for (const std::size_t stop_after : {3, 4, 9}) {  // in the first epoch, before its evaluation, in the third
+      CAPTURE(stop_after);
+      std::atomic<bool> stop{false};
+      const auto first_network = start(5), second_network = start(99);
+      Trainer first(*first_network, f.train, f.test, f.standardization, f.options);
+      std::size_t done = 0;
+      first.on_step = [&](const StepReport&) { stop = ++done == stop_after; };
+      CHECK(!first.run(&stop));
+      save_checkpoint(directory + "/c", first.checkpoint());
+
+      Trainer second(*second_network, f.train, f.test, f.standardization, f.options);
+      second.restore(load_checkpoint(directory + "/c"));
+      CHECK(second.run());
+      const Checkpoint found = second.checkpoint();
+      check_same_results(found.progress.epochs, expected.progress.epochs);
+      CHECK(found.network.tensors == expected.network.tensors);
+      CHECK(found.network.integers == expected.network.integers);
+      CHECK(found.optimizer.tensors == expected.optimizer.tensors);
+      CHECK(found.optimizer.integers == expected.optimizer.integers);
+      CHECK(found.average.tensors == expected.average.tensors);
+      CHECK(found.average.integers == expected.average.integers);
+    }
+  }
+  std::filesystem::remove_all(directory);
+  CHECK(losses[0] != losses[1]);
+  CHECK(losses[1] != losses[2]);
 }
 
 TEST_CASE("trainer: derived gradients give the losses of the analytic ones") {
@@ -279,6 +366,54 @@ TEST_CASE("trainer: a loss that is not finite stops it before the parameters cha
   CHECK(std::equal(a.data(), a.data() + a.size(), b.data(), [](Scalar x, Scalar y) { return x == y || x != x; }));
 }
 
+TEST_CASE("trainer: with clipping, gradients that are not finite stop it before the parameters change") {
+  Fixture f;
+  f.options.clip_norm = 1;
+  Classifier network(1);
+  std::size_t backwards = 0;
+  const double infinity = std::numeric_limits<double>::infinity();
+  network.linear().own_parameters()[1].second.register_hook([&](const Variable& g) {
+    return ++backwards == 3 ? Variable(full(g.shape(), static_cast<Scalar>(infinity))) : Variable();
+  });
+  Trainer trainer(network, f.train, f.test, f.standardization, f.options);
+  SafeTensors before;
+  trainer.on_step = [&](const StepReport&) { before = network.state_dict(); };
+  CHECK_THROWS_WITH_AS(trainer.run(), "the norm of the gradients became inf in epoch 1, step 3", DivergedError);
+  CHECK(network.state_dict().tensors == before.tensors);
+}
+
+TEST_CASE("trainer: an average of the weights on one side only, or another optimizer, is refused") {
+  const Fixture f;
+  TrainerOptions with = f.options, adam = f.options;
+  with.ema_decay = 0.9;
+  adam.optimizer = OptimizerKind::Adam;
+  Classifier network(1);
+  Trainer plain(network, f.train, f.test, f.standardization, f.options);
+  Trainer averaging(network, f.train, f.test, f.standardization, with);
+  Trainer by_adam(network, f.train, f.test, f.standardization, adam);
+  const auto refusal = [&](Trainer& to, const Trainer& from) {
+    return error_of([&, checkpoint = from.checkpoint()] { to.restore(checkpoint); });
+  };
+  CHECK(refusal(averaging, plain) ==
+        "ValueError: trainer: the checkpoint has no average of the weights, this training keeps one");
+  CHECK(refusal(plain, averaging) ==
+        "ValueError: trainer: the checkpoint has an average of the weights, this training keeps none");
+  CHECK(refusal(by_adam, plain) ==
+        "ValueError: adam: the state does not fit; missing: first_moment/linear.bias, first_moment/linear.weight, "
+        "second_moment/linear.bias, second_moment/linear.weight, steps/linear.bias, steps/linear.weight; unexpected: "
+        "velocity/linear.bias, velocity/linear.weight");
+  CHECK(refusal(averaging, averaging) == "");
+
+  Checkpoint wrong = averaging.checkpoint();  // found last, when network and optimizer have been loaded
+  wrong.network.tensors.at("linear.bias") = ones({10});
+  wrong.optimizer.tensors.at("velocity/linear.bias") = ones({10});
+  wrong.average.tensors.erase("linear.bias");
+  const Checkpoint before = averaging.checkpoint();
+  CHECK(error_of([&] { averaging.restore(wrong); }) == "ValueError: ema: the state does not fit; missing: linear.bias");
+  CHECK(averaging.checkpoint().network.tensors == before.network.tensors);
+  CHECK(averaging.checkpoint().optimizer.tensors == before.optimizer.tensors);
+}
+
 TEST_CASE("trainer: a checkpoint of another training is refused, and changes nothing") {
   Fixture f;
   Classifier network(1);
@@ -289,10 +424,10 @@ TEST_CASE("trainer: a checkpoint of another training is refused, and changes not
   CifarResNet other(tiny_resnet(), generator);
   Trainer other_trainer(other, f.train, f.test, f.standardization, f.options);
   const auto refusal = [&](const Checkpoint& checkpoint) { return error_of([&] { trainer.restore(checkpoint); }); };
-  CHECK(refusal(other_trainer.checkpoint()) ==
-        "ValueError: trainer: the checkpoint is of another network: 23 velocities for 2 parameters");
-  CHECK(error_of([&] { other_trainer.restore(trainer.checkpoint()); }) ==
-        "ValueError: trainer: the checkpoint is of another network: no velocity of conv1.weight");
+  CHECK(starts_with(refusal(other_trainer.checkpoint()),
+                    "ValueError: load_state_dict: the state does not fit; unexpected: bn1.bias, bn1."));
+  CHECK(starts_with(error_of([&] { other_trainer.restore(trainer.checkpoint()); }),
+                    "ValueError: load_state_dict: the state does not fit; missing: bn1.bias, bn1."));
 
   Checkpoint too_far = trainer.checkpoint();
   too_far.progress.step = 5;
@@ -303,14 +438,15 @@ TEST_CASE("trainer: a checkpoint of another training is refused, and changes not
 
   Checkpoint misshaped = trainer.checkpoint();
   misshaped.network.tensors.at("linear.bias") = zeros({11});
-  misshaped.velocities.at("linear.bias") = ones({10});
+  misshaped.optimizer.tensors.at("velocity/linear.bias") = ones({10});
   CHECK(refusal(misshaped) ==
         "ValueError: load_state_dict: the state does not fit; of another shape: linear.bias (expected (10), got (11))");
-  misshaped.velocities.at("linear.bias") = ones({11});
+  misshaped.network.tensors.at("linear.bias") = ones({10});
+  misshaped.optimizer.tensors.at("velocity/linear.bias") = ones({11});
   CHECK(refusal(misshaped) ==
-        "ShapeError: sgd: expected velocity 1 of shape (10), or (0) before the first step, got (11)");
+        "ValueError: sgd: the state does not fit; of another shape: velocity/linear.bias (expected (10), got (11))");
   CHECK(network.state_dict().tensors == before.tensors);
-  CHECK(trainer.checkpoint().velocities.at("linear.bias").shape() == Shape{0});
+  CHECK(trainer.checkpoint().optimizer.tensors.at("velocity/linear.bias").shape() == Shape{0});
   CHECK(trainer.progress().epochs.empty());
 }
 
@@ -330,6 +466,18 @@ TEST_CASE("trainer: options that cannot be are refused") {
   CHECK(refusal([](TrainerOptions& o) { o.peak_learning_rate = std::nan(""); }) == rate + "nan");
   CHECK(refusal([](TrainerOptions& o) { o.sgd.momentum = 0; }) ==
         "ValueError: sgd: Nesterov's method needs a momentum above 0");
+  const std::string clip = "ValueError: trainer: clip_norm must be finite and at least 0, got ";
+  CHECK(refusal([](TrainerOptions& o) { o.clip_norm = -1; }) == clip + "-1");
+  CHECK(refusal([](TrainerOptions& o) { o.clip_norm = std::numeric_limits<double>::infinity(); }) == clip + "inf");
+  const std::string ema = "ValueError: trainer: ema_decay must be within [0, 1), got ";
+  CHECK(refusal([](TrainerOptions& o) { o.ema_decay = 1; }) == ema + "1");
+  CHECK(refusal([](TrainerOptions& o) { o.ema_decay = -0.5; }) == ema + "-0.5");
+  const auto bad_beta = [](TrainerOptions& o) { o.adam.beta1 = 1; };
+  CHECK(refusal(bad_beta) == "");
+  CHECK(refusal([&](TrainerOptions& o) {
+          bad_beta(o);
+          o.optimizer = OptimizerKind::AdamW;
+        }) == "ValueError: adamw: beta1 must be within [0, 1), got 1");
   CHECK(error_of([&] { Trainer(network, f.train, Dataset(), f.standardization, f.options); }) ==
         "ValueError: trainer: expected at least 1 test image, got 0");
 }

@@ -1,0 +1,86 @@
+#include "nn/optim/optimizer.hpp"
+
+#include <cmath>
+
+#include "nn/module.hpp"
+#include "tensor/create.hpp"
+#include "tensor/error.hpp"
+
+namespace xtg::nn {
+
+OptimizerKind parse_optimizer(const std::string& name) {
+  if (name == "sgd") return OptimizerKind::Sgd;
+  if (name == "adam") return OptimizerKind::Adam;
+  if (name == "adamw") return OptimizerKind::AdamW;
+  throw ValueError(fmt::format("unknown optimizer '{}', expected sgd, adam or adamw", name));
+}
+
+NamedVariables numbered(const Variables& parameters) {
+  NamedVariables result;
+  for (const Variable& parameter : parameters) result.emplace_back(std::to_string(result.size()), parameter);
+  return result;
+}
+
+Optimizer::Optimizer(const char* name, const NamedVariables& parameters, std::vector<std::string> arrays,
+                     bool counts_steps, double weight_decay, bool decay_norms_and_biases)
+    : name_(name), arrays_(std::move(arrays)), counts_steps_(counts_steps) {
+  require(std::isfinite(weight_decay) && weight_decay >= 0, "{}: weight decay must be finite and at least 0, got {}",
+          name_, weight_decay);
+  for (const auto& [path, parameter] : parameters) {
+    require(parameter.defined(), "{}: the parameter '{}' is undefined", name_, path);
+    for (const Entry& other : entries_) {
+      require(other.name != path, "{}: two parameters are named '{}'", name_, path);
+      require(other.parameter.storage() != parameter.storage(), "{}: '{}' and '{}' are one parameter", name_,
+              other.name, path);
+    }
+    const bool decayed = decay_norms_and_biases || parameter.shape().size() >= 2;
+    const std::vector<Tensor> before_first_step(arrays_.size(), zeros({0}));
+    entries_.push_back({path, parameter, decayed ? weight_decay : 0, before_first_step, 0});
+  }
+}
+
+void Optimizer::step(double lr) {
+  require(std::isfinite(lr) && lr >= 0, "{}: the learning rate must be finite and at least 0, got {}", name_, lr);
+  for (Entry& entry : entries_) {
+    if (!entry.parameter.has_grad()) continue;
+    const Tensor& value = entry.parameter.value();
+    for (Tensor& array : entry.arrays)
+      if (array.shape() != value.shape()) array = zeros_like(value);  // the first step
+    ++entry.steps;
+    update(entry, lr);
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (Entry& entry : entries_) entry.parameter.zero_grad();
+}
+
+SafeTensors Optimizer::state_dict() const {
+  SafeTensors state;
+  for (const Entry& entry : entries_) {
+    for (std::size_t k = 0; k < arrays_.size(); ++k) state.tensors[arrays_[k] + "/" + entry.name] = entry.arrays[k];
+    if (counts_steps_) state.integers["steps/" + entry.name] = Indices(Shape{}, entry.steps);
+  }
+  return state;
+}
+
+void Optimizer::load_state_dict(const SafeTensors& state) {
+  SafeTensors expected = state_dict();
+  for (const Entry& entry : entries_) {
+    for (const std::string& array : arrays_) {
+      const std::string key = array + "/" + entry.name;
+      const auto given = state.tensors.find(key);
+      const bool before_first_step = given != state.tensors.end() && given->second.shape() == Shape{0};
+      expected.tensors[key] = before_first_step ? zeros({0}) : entry.parameter.value();
+    }
+  }
+  compare_states(name_ + ": the state", "of another shape", expected, state, true);
+  for (const auto& [key, steps] : state.integers)
+    require(steps.data()[0] >= 0, "{}: the state's '{}' must be at least 0, got {}", name_, key, steps.data()[0]);
+  for (Entry& entry : entries_) {
+    for (std::size_t k = 0; k < arrays_.size(); ++k) entry.arrays[k] = state.tensors.at(arrays_[k] + "/" + entry.name);
+    if (counts_steps_) entry.steps = state.integers.at("steps/" + entry.name).data()[0];
+  }
+}
+
+}  // namespace xtg::nn

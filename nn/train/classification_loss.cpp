@@ -1,0 +1,37 @@
+#include "nn/train/classification_loss.hpp"
+
+#include "autograd/ops/elementwise.hpp"
+#include "autograd/ops/loss.hpp"
+#include "tensor/create.hpp"
+#include "tensor/error.hpp"
+#include "tensor/shape.hpp"
+
+namespace xtg::nn {
+
+LossKind parse_loss(const std::string& name) {
+  if (name == "cross-entropy") return LossKind::CrossEntropy;
+  if (name == "binary-cross-entropy") return LossKind::BinaryCrossEntropy;
+  throw ValueError(fmt::format("unknown loss '{}', expected cross-entropy or binary-cross-entropy", name));
+}
+
+Variable classification_loss(LossKind kind, const Variable& logits, const Indices& labels, double label_smoothing) {
+  if (kind == LossKind::CrossEntropy) return cross_entropy(logits, labels, label_smoothing);
+
+  const Shape& shape = logits.shape();
+  require<ShapeError>(shape.size() == 2 && shape[0] > 0 && shape[1] > 0 && labels.shape() == Shape{shape[0]},
+                      "binary cross-entropy: expected logits (N, K) and N labels, got {} and labels {}",
+                      to_string(shape), to_string(labels.shape()));
+  require(label_smoothing >= 0 && label_smoothing <= 1, "binary cross-entropy: label smoothing {} is not within [0, 1]",
+          label_smoothing);
+  const double classes = static_cast<double>(shape[1]), elsewhere = label_smoothing / classes;
+  Tensor targets = full(shape, static_cast<Scalar>(elsewhere));  // (N, K)
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::int64_t label = labels.data()[i], last = static_cast<std::int64_t>(shape[1]) - 1;
+    require(label >= 0 && label <= last, "binary cross-entropy: label {} at {} is not within 0 … {}", label, i, last);
+    targets.data()[i * shape[1] + static_cast<std::size_t>(label)] =
+        static_cast<Scalar>(1 - label_smoothing + elsewhere);
+  }
+  return binary_cross_entropy_with_logits(logits, Variable(std::move(targets))) * static_cast<Scalar>(classes);
+}
+
+}  // namespace xtg::nn
