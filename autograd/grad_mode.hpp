@@ -68,7 +68,14 @@ class Scope {
   Scope& operator=(const Scope&) = delete;
 
   /// The names of the open scopes, joined by dots; "" outside of all.
-  static std::string path();
+  static std::string path() {
+    std::string result;
+    for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer_) {
+      if (scope->name_.empty()) continue;
+      result = result.empty() ? std::string(scope->name_) : std::string(scope->name_) + "." + result;
+    }
+    return result;
+  }
 
  private:
   static const Scope*& innermost() {

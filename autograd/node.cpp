@@ -73,15 +73,6 @@ bool is_recorded(const Inputs& inputs) {
 
 }  // namespace
 
-std::string Scope::path() {
-  std::string result;
-  for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer_) {
-    if (scope->name_.empty()) continue;
-    result = result.empty() ? std::string(scope->name_) : std::string(scope->name_) + "." + result;
-  }
-  return result;
-}
-
 NodePtr::NodePtr(Node* node) : node_(node) {
   if (node_ != nullptr) node_->references.fetch_add(1, std::memory_order_relaxed);
 }

@@ -65,4 +65,15 @@ Indices gather_positions(const Shape& shape, int axis, const Indices& positions)
   return positions_along(shape, k, expected[k], [&](std::size_t i, std::size_t) { return positions.data()[i]; });
 }
 
+Tensor one_hot(const char* operation, const Indices& labels, std::size_t classes) {
+  const auto k = static_cast<std::int64_t>(classes);
+  Tensor y = zeros({labels.size(), classes});
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::int64_t label = labels.data()[i];
+    require(label >= 0 && label < k, "{}: label {} at {} is not within 0 … {}", operation, label, i, k - 1);
+    y.data()[i * classes + static_cast<std::size_t>(label)] = 1;
+  }
+  return y;
+}
+
 }  // namespace xtg

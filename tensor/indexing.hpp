@@ -23,4 +23,8 @@ Indices index_select_positions(const Shape& shape, int axis, const Indices& posi
 /// result. Throws ValueError for a position that is not one of 0 … n−1, ShapeError if other axes differ.
 Indices gather_positions(const Shape& shape, int axis, const Indices& positions);
 
+/// 1 at the label and 0 elsewhere: labels (N) -> (N, K) for K classes. Throws ValueError, naming `operation`, for a
+/// label outside 0 … K−1.
+Tensor one_hot(const char* operation, const Indices& labels, std::size_t classes);
+
 }  // namespace xtg

@@ -9,6 +9,7 @@
 #include "autograd/ops/reduce.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
+#include "tensor/indexing.hpp"
 #include "tensor/reduce.hpp"
 #include "tensor/shape.hpp"
 
@@ -108,14 +109,7 @@ Variable cross_entropy(const Variable& logits, const Indices& labels, double lab
   require<ShapeError>(shape.size() == 2 && shape[0] > 0 && shape[1] > 0 && labels.shape() == Shape{shape[0]},
                       "cross_entropy: expected logits (N, K) and N labels, got {} and labels {}", to_string(shape),
                       to_string(labels.shape()));
-  const auto k = static_cast<std::int64_t>(shape[1]);
-  Tensor one_hot = zeros(shape);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    require(labels.data()[i] >= 0 && labels.data()[i] < k, "cross_entropy: label {} at {} is not within 0 … {}",
-            labels.data()[i], i, k - 1);
-    one_hot.data()[i * shape[1] + static_cast<std::size_t>(labels.data()[i])] = 1;
-  }
-  return cross_entropy(logits, Variable(std::move(one_hot)), label_smoothing);
+  return cross_entropy(logits, Variable(one_hot("cross_entropy", labels, shape[1])), label_smoothing);
 }
 
 // The loss is −Σ t·log_p/N over samples and classes, with t the smoothed targets. As dlog_p_k/dlogits_j is 1 where

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tensor/create.hpp"
+#include "tensor/indexing.hpp"
 #include "tensor/random.hpp"
 
 namespace xtg::nn {
@@ -30,13 +31,6 @@ void check_augmentation(const Dataset& dataset, const LoaderOptions& options) {
     require(label >= 0 && label < classes,
             "loader: mixup needs labels below the number of classes, {}; image {} has {}", classes, i, label);
   }
-}
-
-/// labels (B) -> (B, K), 1 at the label and 0 elsewhere
-Tensor one_hot(const Indices& labels, std::size_t classes) {
-  Tensor result = zeros({labels.size(), classes});
-  for (std::size_t i = 0; i < labels.size(); ++i) result(i, labels.data()[i]) = 1;
-  return result;
 }
 
 }  // namespace
@@ -151,7 +145,7 @@ Batch Loader::make_batch(std::size_t number) const {
     Generator random(options_.seed, mixup_stream, epoch_, number);
     const Mixing mixing = random_mixing(options_.mixup, count, random);
     batch.images = mixed(batch.images, mixing);
-    batch.targets = mixed(one_hot(batch.labels, dataset_.classes()), mixing);
+    batch.targets = mixed(one_hot("loader", batch.labels, dataset_.classes()), mixing);
   }
   return batch;
 }

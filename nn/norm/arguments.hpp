@@ -45,7 +45,7 @@ inline void require_running_statistics(const char* name, const Tensor& mean, con
 /// running ← (1 − momentum)·running + momentum·new for each channel. f has the statistics (C) of batch norm or (N, C)
 /// of instance norm, whose mean over the samples is the new one; each is of `values` values. The variance goes in
 /// unbiased: values/(values − 1) times the one used to normalize.
-inline void update(const RunningStatistics& running, const NormForward& f, std::size_t values, double eps) {
+inline void update_running(const RunningStatistics& running, const NormForward& f, std::size_t values, double eps) {
   const std::size_t C = running.mean.size(), N = f.mean.size() / C;
   const double m = running.momentum, unbiased = static_cast<double>(values) / static_cast<double>(values - 1);
   for (std::size_t c = 0; c < C; ++c) {

@@ -114,11 +114,11 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   if (running) require_running_statistics("batch_norm", running->mean, running->var, C);
   require_two_values("batch_norm", values, x.shape());
   if (DerivedGradients::current()) {
-    if (running) update(*running, batch_norm_forward(x.value(), g.value(), b.value(), eps), values, eps);
+    if (running) update_running(*running, batch_norm_forward(x.value(), g.value(), b.value(), eps), values, eps);
     return batch_norm_composed(x, g, b, eps);
   }
   NormForward f = batch_norm_forward(x.value(), g.value(), b.value(), eps);
-  if (running) update(*running, f, values, eps);
+  if (running) update_running(*running, f, values, eps);
   return record_analytic(
       "batch_norm", std::move(f.y), {x, g, b},
       [eps](const Variables& v) { return batch_norm_composed(v[0], v[1], v[2], eps); },

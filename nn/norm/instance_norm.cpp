@@ -94,11 +94,11 @@ Variable instance_norm(const Variable& x, const Variable& gamma, const Variable&
   if (running) require_running_statistics("instance_norm", running->mean, running->var, C);
   require_two_values("instance_norm", values, x.shape());
   if (DerivedGradients::current()) {
-    if (running) update(*running, instance_norm_forward(x.value(), g.value(), b.value(), eps), values, eps);
+    if (running) update_running(*running, instance_norm_forward(x.value(), g.value(), b.value(), eps), values, eps);
     return instance_norm_composed(x, g, b, eps);
   }
   NormForward f = instance_norm_forward(x.value(), g.value(), b.value(), eps);
-  if (running) update(*running, f, values, eps);
+  if (running) update_running(*running, f, values, eps);
   return record_analytic(
       "instance_norm", std::move(f.y), {x, g, b},
       [eps](const Variables& v) { return instance_norm_composed(v[0], v[1], v[2], eps); },

@@ -2,8 +2,8 @@
 
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/loss.hpp"
-#include "tensor/create.hpp"
 #include "tensor/error.hpp"
+#include "tensor/indexing.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg::nn {
@@ -24,13 +24,8 @@ Variable classification_loss(LossKind kind, const Variable& logits, const Indice
   require(label_smoothing >= 0 && label_smoothing <= 1, "binary cross-entropy: label smoothing {} is not within [0, 1]",
           label_smoothing);
   const double classes = static_cast<double>(shape[1]), elsewhere = label_smoothing / classes;
-  Tensor targets = full(shape, static_cast<Scalar>(elsewhere));  // (N, K)
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const std::int64_t label = labels.data()[i], last = static_cast<std::int64_t>(shape[1]) - 1;
-    require(label >= 0 && label <= last, "binary cross-entropy: label {} at {} is not within 0 … {}", label, i, last);
-    targets.data()[i * shape[1] + static_cast<std::size_t>(label)] =
-        static_cast<Scalar>(1 - label_smoothing + elsewhere);
-  }
+  Tensor targets = one_hot("binary cross-entropy", labels, shape[1]);  // (N, K)
+  for (Scalar& t : targets) t = static_cast<Scalar>(static_cast<double>(t) * (1 - label_smoothing) + elsewhere);
   return binary_cross_entropy_with_logits(logits, Variable(std::move(targets))) * static_cast<Scalar>(classes);
 }
 

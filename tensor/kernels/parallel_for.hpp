@@ -10,9 +10,10 @@ namespace xtg::kernels {
 /// and must not throw.
 template <class Body>
 void parallel_for(std::size_t n, const Body& body) {
-  if (n == 1) return body(std::size_t{0});  // OpenMP's way to run on one thread costs more than a small array's arithmetic
+  if (n == 1)
+    return body(std::size_t{0});  // OpenMP's way to run on one thread costs more than a small array's arithmetic
 #ifdef _OPENMP
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > 1)
 #endif
   for (std::size_t i = 0; i < n; ++i) body(i);
 }

@@ -1,7 +1,6 @@
 #include "autograd/graph.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <functional>
@@ -19,22 +18,13 @@
 #include "tensor/file.hpp"
 #include "tensor/shape.hpp"
 #include "tests/small_stack.hpp"
+#include "tests/temporary_directory.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
 using namespace xtg::testing;
 
 namespace {
-
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "xtgrad-graph-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
 
 /// A box of the drawing: what a reader sees of it, words separated by single spaces, and the frames around it.
 struct Box {
@@ -387,8 +377,8 @@ TEST_CASE("graph: errors") {
 }
 
 TEST_CASE("graph: the file holds the text, and appears whole or not at all") {
-  const Folder folder;
-  const std::string path = folder.path / "tape.dot";
+  const TemporaryDirectory folder;
+  const std::string path = folder / "tape.dot";
   const Variable x(scalar(1), true);
   Variable y = exp(x);
   write_graphviz(y, path, everything());
@@ -397,7 +387,7 @@ TEST_CASE("graph: the file holds the text, and appears whole or not at all") {
   y.backward();
   CHECK(error_of([&] { write_graphviz(y, path, everything()); }) != "");
   CHECK(read_file(path) == text);
-  CHECK_THROWS_WITH_AS(write_graphviz(exp(x), folder.path / "none" / "tape.dot"),
+  CHECK_THROWS_WITH_AS(write_graphviz(exp(x), folder / "none/tape.dot"),
                        doctest::Contains("none/tape.dot: cannot write: "), FormatError);
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
 }

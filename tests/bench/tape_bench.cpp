@@ -19,17 +19,22 @@ void report(benchmark::State& state) {
       benchmark::Counter(kOperations, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
-/// The chain that tools/bench --peer also runs in PyTorch: y·1.0001 and y + 0.001 in turn.
+/// The chain that the figure of PyTorch in tools/bench is of: y·1.0001 and y + 0.001 in turn.
+Variable chain(const Variable& x) {
+  Variable y = x;
+  for (int i = 0; i < kOperations / 2; ++i) {
+    y = y * Scalar(1.0001);
+    y = y + Scalar(0.001);
+  }
+  return y;
+}
+
+/// Forward and backward.
 void chain_with_numbers(benchmark::State& state) {
   set_num_threads(1);
   for (auto _ : state) {
     const Variable x(ones({4}), true);
-    Variable y = x;
-    for (int i = 0; i < kOperations / 2; ++i) {
-      y = y * Scalar(1.0001);
-      y = y + Scalar(0.001);
-    }
-    sum(y).backward();
+    sum(chain(x)).backward();
   }
   report(state);
 }
@@ -57,12 +62,7 @@ void record_only(benchmark::State& state) {
   set_num_threads(1);
   for (auto _ : state) {
     const Variable x(ones({4}), true);
-    Variable y = x;
-    for (int i = 0; i < kOperations / 2; ++i) {
-      y = y * Scalar(1.0001);
-      y = y + Scalar(0.001);
-    }
-    benchmark::DoNotOptimize(y);
+    benchmark::DoNotOptimize(chain(x));
   }
   report(state);
 }

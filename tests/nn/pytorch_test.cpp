@@ -12,6 +12,7 @@
 #include "nn/norm/layer_norm.hpp"
 #include "tensor/create.hpp"
 #include "tests/reference/reference.hpp"
+#include "tests/temporary_directory.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
@@ -21,15 +22,6 @@ using namespace xtg::testing;
 namespace {
 
 const std::string kReference = std::string(XTGRAD_REFERENCE_DIR) + "/pytorch_resnet20";
-
-/// A path of its own, where a file is removed at the end.
-struct TemporaryFile {
-  explicit TemporaryFile(const std::string& name)
-      : path((std::filesystem::temp_directory_path() / fmt::format("xtgrad_{}_{}.safetensors", name, sizeof(Scalar)))
-                 .string()) {}
-  ~TemporaryFile() { std::remove(path.c_str()); }
-  const std::string path;
-};
 
 CifarResNet resnet20(std::uint64_t seed) {
   Generator g(seed);
@@ -83,9 +75,10 @@ TEST_CASE("pytorch: a ResNet-20 from PyTorch has PyTorch's logits") {
 TEST_CASE("pytorch: what came from PyTorch goes back bit for bit") {
   CifarResNet net = resnet20(1);
   load_pytorch(net, kReference + ".safetensors");
-  const TemporaryFile file("pytorch_back");
-  save_pytorch(net, file.path);
-  const SafeTensors original = load_safetensors(kReference + ".safetensors"), written = load_safetensors(file.path);
+  const TemporaryDirectory directory;
+  const std::string path = directory / "back.safetensors";
+  save_pytorch(net, path);
+  const SafeTensors original = load_safetensors(kReference + ".safetensors"), written = load_safetensors(path);
   CHECK(written.metadata == std::map<std::string, std::string>{{"format", "pt"}});
   CHECK(written.integers == original.integers);
   CHECK(written.integers.size() == 19);
@@ -98,15 +91,16 @@ TEST_CASE("pytorch: what came from PyTorch goes back bit for bit") {
   }
   CifarResNet other = resnet20(2);
   CHECK(!same(other.state_dict(), net.state_dict()));
-  load_pytorch(other, file.path);
+  load_pytorch(other, path);
   CHECK(same(other.state_dict(), net.state_dict()));
 }
 
 TEST_CASE("pytorch: axes are put in PyTorch's order, element by element") {
   Parts parts(1);
-  const TemporaryFile file("pytorch_parts");
-  save_pytorch(parts, file.path);
-  const SafeTensors ours = parts.state_dict(), theirs = load_safetensors(file.path);
+  const TemporaryDirectory directory;
+  const std::string path = directory / "parts.safetensors";
+  save_pytorch(parts, path);
+  const SafeTensors ours = parts.state_dict(), theirs = load_safetensors(path);
   REQUIRE(theirs.tensors.size() == ours.tensors.size());
   for (const auto& entry : ours.tensors) {
     const std::string name = entry.first;
@@ -131,28 +125,29 @@ TEST_CASE("pytorch: axes are put in PyTorch's order, element by element") {
   }
   Parts other(100);
   CHECK(!same(other.state_dict(), ours));
-  load_pytorch(other, file.path);
+  load_pytorch(other, path);
   CHECK(same(other.state_dict(), ours));
 
   Generator g(1);  // a layer on its own has no path
   Conv2d conv(3, 5, 2, Conv2dOptions{}, g), again(3, 5, 2, Conv2dOptions{}, g);
-  save_pytorch(conv, file.path);
-  CHECK(load_safetensors(file.path).tensors.at("weight").shape() == Shape{5, 3, 2, 2});
-  load_pytorch(again, file.path);
+  save_pytorch(conv, path);
+  CHECK(load_safetensors(path).tensors.at("weight").shape() == Shape{5, 3, 2, 2});
+  load_pytorch(again, path);
   CHECK(same(again.state_dict(), conv.state_dict()));
 }
 
 TEST_CASE("pytorch: a file that does not fit is refused whole, with shapes as PyTorch has them") {
   Parts parts(1);
-  const TemporaryFile file("pytorch_refused");
-  save_pytorch(parts, file.path);
-  SafeTensors state = load_safetensors(file.path);
+  const TemporaryDirectory directory;
+  const std::string path = directory / "refused.safetensors";
+  save_pytorch(parts, path);
+  SafeTensors state = load_safetensors(path);
   Parts other(100);
   const SafeTensors before = other.state_dict();
-  const std::string does_not_fit = "ValueError: load_pytorch: " + file.path + " does not fit";
+  const std::string does_not_fit = "ValueError: load_pytorch: " + path + " does not fit";
   const auto error = [&](bool strict) {
-    save_safetensors(file.path, state);
-    const std::string text = error_of([&] { load_pytorch(other, file.path, strict); });
+    save_safetensors(path, state);
+    const std::string text = error_of([&] { load_pytorch(other, path, strict); });
     CHECK(same(other.state_dict(), before) == !text.empty());
     return text;
   };
@@ -169,7 +164,7 @@ TEST_CASE("pytorch: a file that does not fit is refused whole, with shapes as Py
   CHECK(error(true) == does_not_fit + misshaped);
   CHECK(error(false) == does_not_fit + misshaped);
 
-  state = load_safetensors(file.path);
+  state = load_safetensors(path);
   state.tensors = parts.state_dict().tensors;
   state.tensors["conv.weight"] = ones({5, 3, 2, 2});
   state.tensors["ln3.weight"] = state.tensors["ln3.bias"] = ones({4, 2, 3});
@@ -178,22 +173,23 @@ TEST_CASE("pytorch: a file that does not fit is refused whole, with shapes as Py
   CHECK(error(false) == does_not_fit +
                             "; of another kind: bn.num_batches_tracked (expected integers, got "
                             "floating-point numbers)");
-  CHECK_THROWS_WITH_AS(load_pytorch(other, file.path + ".not"),
-                       (file.path + ".not: cannot open: No such file or directory").c_str(), FormatError);
+  CHECK_THROWS_WITH_AS(load_pytorch(other, path + ".not"),
+                       (path + ".not: cannot open: No such file or directory").c_str(), FormatError);
   CHECK(same(other.state_dict(), before));
 }
 
 TEST_CASE("pytorch: lenient loading takes what fits and reports the rest") {
   Parts parts(1), other(100);
   const SafeTensors before = other.state_dict();
-  const TemporaryFile file("pytorch_lenient");
-  save_pytorch(parts, file.path);
-  SafeTensors state = load_safetensors(file.path);
+  const TemporaryDirectory directory;
+  const std::string path = directory / "lenient.safetensors";
+  save_pytorch(parts, path);
+  SafeTensors state = load_safetensors(path);
   state.tensors.erase("ln3.bias");
   state.integers.erase("bn.num_batches_tracked");  // files from before PyTorch 0.4.1
   state.tensors["fc.weight"] = ones({2, 2, 2, 2});
-  save_safetensors(file.path, state);
-  const LoadReport report = load_pytorch(other, file.path, false);
+  save_safetensors(path, state);
+  const LoadReport report = load_pytorch(other, path, false);
   CHECK(report.missing == std::vector<std::string>{"ln3.bias", "bn.num_batches_tracked"});
   CHECK(report.unexpected == std::vector<std::string>{"fc.weight"});
   const SafeTensors after = other.state_dict();

@@ -2,24 +2,16 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "tensor/error.hpp"
+#include "tests/temporary_directory.hpp"
 
 using namespace xtg;
+using namespace xtg::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/xtgrad-file-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string path;
-};
 
 void write(const std::string& path, const std::string& text, bool commit) {
   AtomicFile file(path);
@@ -30,8 +22,8 @@ void write(const std::string& path, const std::string& text, bool commit) {
 }  // namespace
 
 TEST_CASE("file: a committed file replaces the old one, an abandoned one leaves it as it was") {
-  const Folder folder;
-  const std::string path = folder.path + "/a";
+  const TemporaryDirectory folder;
+  const std::string path = folder / "a";
   write(path, "first", true);
   CHECK(read_file(path) == "first");
   write(path, "abandoned", false);
@@ -42,11 +34,11 @@ TEST_CASE("file: a committed file replaces the old one, an abandoned one leaves 
 }
 
 TEST_CASE("file: what cannot be read or written says why") {
-  const Folder folder;
-  CHECK_THROWS_WITH_AS(read_file(folder.path + "/none"),
-                       (folder.path + "/none: cannot open: No such file or directory").c_str(), FormatError);
-  CHECK_THROWS_WITH_AS(read_file(folder.path), (folder.path + ": cannot read: not a regular file").c_str(),
+  const TemporaryDirectory folder;
+  CHECK_THROWS_WITH_AS(read_file(folder / "none"), (folder / "none: cannot open: No such file or directory").c_str(),
                        FormatError);
-  CHECK_THROWS_WITH_AS(AtomicFile(folder.path + "/none/a"),
-                       (folder.path + "/none/a: cannot write: No such file or directory").c_str(), FormatError);
+  CHECK_THROWS_WITH_AS(read_file(folder.path.string()),
+                       (folder.path.string() + ": cannot read: not a regular file").c_str(), FormatError);
+  CHECK_THROWS_WITH_AS(AtomicFile(folder / "none/a"),
+                       (folder / "none/a: cannot write: No such file or directory").c_str(), FormatError);
 }

@@ -19,28 +19,19 @@
 #include <vector>
 
 #include "tensor/create.hpp"
+#include "tests/temporary_directory.hpp"
 
 using namespace xtg;
+using namespace xtg::testing;
 namespace fs = std::filesystem;
 
 namespace {
 
-/// A directory of its own for one test, removed at its end.
-struct Folder {
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "xtgrad-safetensors-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
+/// A directory of its own for one test, and how many files are in it.
+struct Folder : TemporaryDirectory {
   std::size_t entries() const {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
   }
-  fs::path path;
 };
 
 std::string read_bytes(const std::string& path) {

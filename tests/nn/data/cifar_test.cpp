@@ -1,7 +1,6 @@
 #include "nn/data/cifar.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/temporary_directory.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
@@ -19,18 +19,6 @@ using namespace xtg::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// An empty directory that is removed with everything in it.
-struct TemporaryDirectory {
-  TemporaryDirectory() {
-    std::string name = (fs::temp_directory_path() / "xtgrad_cifar_XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TemporaryDirectory() { fs::remove_all(path); }
-  std::string operator/(const std::string& name) const { return (path / name).string(); }
-  fs::path path;
-};
 
 /// A byte that differs from its neighbours in row, column, plane and record.
 char pixel(std::size_t record, std::size_t plane, std::size_t y, std::size_t x) {

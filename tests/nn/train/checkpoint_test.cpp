@@ -10,20 +10,13 @@
 
 #include "tensor/create.hpp"
 #include "tensor/error.hpp"
+#include "tests/temporary_directory.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
+using namespace xtg::testing;
 
 namespace {
-
-struct TemporaryDirectory {
-  TemporaryDirectory() {
-    std::string name = std::filesystem::temp_directory_path() / "xtgrad-checkpoint-XXXXXX";
-    path = mkdtemp(name.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 Checkpoint example() {
   Checkpoint checkpoint;
@@ -52,7 +45,7 @@ bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)
 
 TEST_CASE("checkpoint: what is saved is read back, to the last bit") {
   const TemporaryDirectory directory;
-  const std::string path = directory.path + "/a.safetensors";
+  const std::string path = directory / "a.safetensors";
   const Checkpoint saved = example();
   save_checkpoint(path, saved);
   const Checkpoint loaded = load_checkpoint(path);
@@ -87,7 +80,7 @@ TEST_CASE("checkpoint: what is saved is read back, to the last bit") {
 
 TEST_CASE("checkpoint: weights have their plain names for other programs") {
   const TemporaryDirectory directory;
-  const std::string path = directory.path + "/a.safetensors";
+  const std::string path = directory / "a.safetensors";
   save_checkpoint(path, example());
   const SafeTensors contents = load_safetensors(path);
   CHECK(contents.tensors.count("conv1.weight") == 1);
@@ -97,7 +90,7 @@ TEST_CASE("checkpoint: weights have their plain names for other programs") {
 
 TEST_CASE("checkpoint: one of the first form, of SGD without an average, is read") {
   const TemporaryDirectory directory;
-  const std::string path = directory.path + "/a.safetensors";
+  const std::string path = directory / "a.safetensors";
   SafeTensors contents;
   contents.tensors = {{"conv1.weight", ones({2})}, {"velocity/conv1.weight", ones({2})}, {"x.y", zeros({0})}};
   contents.integers = {{"bn1.num_batches_tracked", indices({7})}};
@@ -116,7 +109,7 @@ TEST_CASE("checkpoint: one of the first form, of SGD without an average, is read
 
 TEST_CASE("checkpoint: other files are refused, by name") {
   const TemporaryDirectory directory;
-  const std::string path = directory.path + "/a.safetensors";
+  const std::string path = directory / "a.safetensors";
   const auto message = [&] {
     try {
       load_checkpoint(path);

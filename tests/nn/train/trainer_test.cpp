@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <numeric>
 #include <optional>
 
@@ -15,6 +13,7 @@
 #include "nn/optim/clip.hpp"
 #include "tensor/create.hpp"
 #include "tests/nn/train/small.hpp"
+#include "tests/temporary_directory.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
@@ -270,8 +269,7 @@ TEST_CASE("trainer: stopped after any step and resumed by another trainer, the n
 }
 
 TEST_CASE("trainer: resumed from a file, every optimizer goes on bit for bit, with all options") {
-  std::string directory = std::filesystem::temp_directory_path() / "xtgrad-trainer-XXXXXX";
-  REQUIRE(mkdtemp(directory.data()) != nullptr);
+  const TemporaryDirectory directory;
   Fixture f;
   f.options.sgd.decay_norms_and_biases = f.options.adam.decay_norms_and_biases = false;
   f.options.adam.weight_decay = 0.05;
@@ -301,10 +299,10 @@ TEST_CASE("trainer: resumed from a file, every optimizer goes on bit for bit, wi
       std::size_t done = 0;
       first.on_step = [&](const StepReport&) { stop = ++done == stop_after; };
       CHECK(!first.run(&stop));
-      save_checkpoint(directory + "/c", first.checkpoint());
+      save_checkpoint(directory / "c", first.checkpoint());
 
       Trainer second(*second_network, f.train, f.test, f.standardization, f.options);
-      second.restore(load_checkpoint(directory + "/c"));
+      second.restore(load_checkpoint(directory / "c"));
       CHECK(second.run());
       const Checkpoint found = second.checkpoint();
       check_same_results(found.progress.epochs, expected.progress.epochs);
@@ -316,7 +314,6 @@ TEST_CASE("trainer: resumed from a file, every optimizer goes on bit for bit, wi
       CHECK(found.average.integers == expected.average.integers);
     }
   }
-  std::filesystem::remove_all(directory);
   CHECK(losses[0] != losses[1]);
   CHECK(losses[1] != losses[2]);
 }
