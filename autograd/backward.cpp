@@ -124,9 +124,11 @@ Variable seed(const char* function, const Variable& output, const Variable& give
   return given;
 }
 
-void accumulate(Node& leaf, const Variable& gradient) {
+void accumulate(Node& leaf, Variable& gradient) {
   if (leaf.grad)
     add_in_place(*leaf.grad, gradient.value());
+  else if (gradient.storage().use_count() == 1)  // nobody else sees this array
+    leaf.grad = std::make_unique<Tensor>(std::move(gradient.mutable_value()));
   else
     leaf.grad = std::make_unique<Tensor>(gradient.value());
 }
@@ -135,7 +137,7 @@ void backward_from(const Variable& output, const Variable& dy, bool retain_graph
   require_recorded("backward", output);
   Walk walk(false, retain_graph);
   walk.add(output.node(), seed("backward", output, dy));
-  walk.run([](Node& node, const Variable& gradient) {
+  walk.run([](Node& node, Variable& gradient) {
     if (node.is_leaf()) accumulate(node, gradient);
   });
 }

@@ -119,6 +119,8 @@ const Tensor& Saved::value() const {
   return storage_->value;
 }
 
+const Tensor& Arguments::output() const { return context_.output().value(); }
+
 Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep) {
   if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
   auto storage = std::make_shared<Storage>();
@@ -133,7 +135,7 @@ Variable Variable::alias() const {
 }
 
 Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, Definition definition,
-                         AnalyticBackward backward) {
+                         AnalyticBackward backward, Keep keep) {
   if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
   std::vector<Saved> saved;
   saved.reserve(inputs.size());
@@ -167,7 +169,7 @@ Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, D
   };
   auto storage = std::make_shared<Storage>();
   storage->value = std::move(value);
-  return checked(name, make_result(name, std::move(storage), inputs, closure, Keep::Nothing), inputs);
+  return checked(name, make_result(name, std::move(storage), inputs, closure, keep), inputs);
 }
 
 }  // namespace xtg

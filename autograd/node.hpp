@@ -122,6 +122,8 @@ class Arguments {
   Arguments(const std::vector<Saved>& saved, const Context& context) : saved_(saved), context_(context) {}
   const Tensor& operator[](std::size_t i) const { return saved_[i].value(); }
   bool wants(std::size_t i) const { return context_.wants(i); }
+  /// The operation's result, if it was recorded with Keep::Output.
+  const Tensor& output() const;
 
  private:
   const std::vector<Saved>& saved_;
@@ -168,6 +170,6 @@ Variable record(const char* name, Tensor value, const Inputs& inputs, Backward b
 /// Records an operation that has a definition and an analytic backward. The analytic backward serves first derivatives;
 /// when a graph of the gradient is wanted, the definition is evaluated on one alias per argument and differentiated.
 Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, Definition definition,
-                         AnalyticBackward backward);
+                         AnalyticBackward backward, Keep keep = Keep::Nothing);
 
 }  // namespace xtg

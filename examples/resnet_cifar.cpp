@@ -11,12 +11,15 @@
 
 #include "autograd/grad_mode.hpp"
 #include "examples/resnet_cifar/command_line.hpp"
+#include "examples/resnet_cifar/convolutions.hpp"
 #include "examples/resnet_cifar/data.hpp"
 #include "examples/resnet_cifar/plan.hpp"
 #include "examples/resnet_cifar/progress.hpp"
 #include "nn/models/resnet.hpp"
 #include "nn/train/trainer.hpp"
+#include "tensor/conv2d.hpp"
 #include "tensor/parallel.hpp"
+#include "tensor/precision.hpp"
 
 namespace {
 
@@ -55,12 +58,12 @@ std::string describe(const Settings& s) {
   return s.norm == "group" ? fmt::format("{}, {} ({} groups)", s.arch, norm, s.groups) : s.arch + ", " + norm;
 }
 
-std::unique_ptr<CifarResNet> make_network(const Settings& s, const Dataset& train) {
+std::unique_ptr<CifarResNet> make_network(const Settings& s, std::size_t classes) {
   ResNetOptions options;
   options.depth = parse_resnet(s.arch);
   options.norm = parse_norm(s.norm);
   options.groups = static_cast<std::size_t>(s.groups);
-  options.classes = train.classes();
+  options.classes = classes;
   xtg::Generator generator(static_cast<std::uint64_t>(s.seed), initialization_stream);
   return std::make_unique<CifarResNet>(options, generator);
 }
@@ -78,9 +81,23 @@ TrainerOptions trainer_options(const Settings& s) {
   return options;
 }
 
+/// How this run computes: threads, precision, convolutions. Settings that this machine cannot follow are changed.
+void prepare_arithmetic(const CommandLine& line, Settings& s) {
+  xtg::set_num_threads(static_cast<int>(s.threads));
+  xtg::set_conv2d_algorithms(s.conv_algorithms);
+  if (s.precision == "bf16" && !xtg::bfloat16_available()) {
+    fmt::print("bf16 needs a build with oneDNN and a processor with AVX512_BF16; going on in fp32\n");
+    s.precision = "fp32";
+  }
+  xtg::set_matmul_precision(s.precision == "bf16" ? xtg::Precision::BFloat16 : xtg::Precision::Full);
+  if (!line.verbose && !line.autotune) return;
+  const auto network = make_network(s, 10);
+  s.conv_algorithms = show_convolutions(*network, static_cast<std::size_t>(s.batch_size), line.autotune);
+}
+
 int evaluate_checkpoint(const Plan& plan) {
   const Data data = load_data(plan.settings);
-  const auto network = make_network(plan.settings, data.train);
+  const auto network = make_network(plan.settings, data.train.classes());
   network->load_state_dict(plan.checkpoint->network);
   Progress progress;
   const Evaluation test = evaluate(*network, data.test, data.standardization,
@@ -99,7 +116,7 @@ class Training {
         config_(to_config(settings_)),
         data_(load_data(settings_)),
         data_fingerprint_(fingerprint(data_.train)),
-        network_(make_network(settings_, data_.train)),
+        network_(make_network(settings_, data_.train.classes())),
         trainer_(*network_, data_.train, data_.test, data_.standardization, trainer_options(settings_)) {
     parse_config(config_, "settings");  // a path that is not UTF-8 must not spoil the run at its first checkpoint
     if (plan_.checkpoint) restore(*plan_.checkpoint);
@@ -226,7 +243,7 @@ int main(int argc, char** argv) {
     const std::optional<CommandLine> line = parse_command_line(argc, argv);
     if (!line) return success;
     Plan plan = make_plan(*line);
-    xtg::set_num_threads(static_cast<int>(plan.settings.threads));
+    prepare_arithmetic(*line, plan.settings);
     return line->eval ? evaluate_checkpoint(plan) : Training(std::move(plan)).run();
   } catch (const DivergedError& error) {
     return fail(diverged, std::string(error.what()) + "; a smaller --lr may help");

@@ -1,5 +1,7 @@
 #include "nn/conv2d.hpp"
 
+#include "autograd/grad_mode.hpp"
+#include "autograd/ops/activation.hpp"
 #include "autograd/ops/conv2d.hpp"
 #include "nn/init.hpp"
 #include "tensor/create.hpp"
@@ -26,6 +28,13 @@ Conv2d::Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2d
 Variable Conv2d::forward(const Variable& x) {
   const Conv2dOptions& o = options_;
   return conv2d(x, weight_, bias_, o.stride, o.padding, o.dilation, o.groups);
+}
+
+Variable Conv2d::activated(const Variable& x) {
+  if (has_forward_hooks()) return relu((*this)(x));
+  const Scope scope(name());
+  const Conv2dOptions& o = options_;
+  return conv2d(x, weight_, bias_, o.stride, o.padding, o.dilation, o.groups, true);
 }
 
 std::size_t Conv2d::multiply_adds(const Shape& output) const {

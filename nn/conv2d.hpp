@@ -18,6 +18,8 @@ class Conv2d : public Module {
  public:
   Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2dOptions& options, Generator& generator);
   Variable forward(const Variable& x) override;
+  /// relu of the layer's result, in one operation; as separate ones if forward hooks are to see the layer's own.
+  Variable activated(const Variable& x);
   std::size_t multiply_adds(const Shape& output) const override;
 
  private:

@@ -106,6 +106,10 @@ class Module {
     return *added;
   }
 
+  /// In its parent; "" without one.
+  const std::string& name() const { return name_; }
+  bool has_forward_hooks() const { return !hooks_.empty(); }
+
   /// For clone(): a module of this class, made with the same settings. What it is initialized with does not matter:
   ///
   ///   std::unique_ptr<Module> make_like() const override { return std::make_unique<Net>(settings_); }
@@ -118,7 +122,7 @@ class Module {
   void list_submodules(const std::string& path, std::vector<std::pair<std::string, M*>>& found) const;
   std::vector<std::string> outline() const;
 
-  std::string name_;  // in its parent; "" without one
+  std::string name_;
   std::vector<std::pair<std::string, Variable>> parameters_;
   std::deque<std::pair<std::string, Tensor>> buffers_;  // a deque: references to its elements stay valid
   std::deque<std::pair<std::string, std::int64_t>> counters_;

@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "tensor/create.hpp"
+#include "tensor/elementwise.hpp"
+#include "tensor/kernels/columns.hpp"
+#include "tensor/kernels/conv2d_choice.hpp"
 #include "tensor/kernels/gemm.hpp"
 #include "tensor/kernels/onednn_conv2d.hpp"
 #include "tensor/kernels/parallel_for.hpp"
-#include "tensor/reduce.hpp"
+#include "tensor/precision.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg {
@@ -140,12 +143,14 @@ Tensor fold(const Tensor& patches, const Conv2dGeometry& g) {
 // matrix product with its patches, one image at a time so that the patches stay in the cache.
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t stride, std::size_t padding,
-              std::size_t dilation, std::size_t groups) {
+              std::size_t dilation, std::size_t groups, bool relu_follows) {
   const Conv2dGeometry g = conv2d_geometry(x.shape(), w.shape(), stride, padding, dilation, groups);
   if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
   Tensor y(g.output_shape());
   if (y.size() == 0) return y;
-  if (kernels::onednn_conv2d_forward(g, x.data(), w.data(), bias ? bias->data() : nullptr, y.data())) return y;
+  if (kernels::onednn_conv2d_forward(g, x.data(), w.data(), bias ? bias->data() : nullptr, relu_follows, y.data()))
+    return y;
+  if (relu_follows) return relu(conv2d(x, w, bias, stride, padding, dilation, groups));
   if (groups > 1) {
     for (std::size_t k = 0; k < groups; ++k) {
       const Tensor x_k = channels_of(x, k, groups), w_k = filters_of(w, k, groups);
@@ -171,7 +176,7 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeom
   require_shape("conv2d_backward_input", "w", w.shape(), g.weight_shape());
   Tensor dx(g.input_shape());
   if (dx.size() == 0) return dx;
-  if (kernels::onednn_conv2d_backward_input(g, dy.data(), w.data(), dx.data())) return dx;
+  if (kernels::onednn_conv2d_backward(g, dy.data(), nullptr, w.data(), dx.data(), nullptr)) return dx;
   if (g.groups > 1) {
     for (std::size_t k = 0; k < g.groups; ++k) {
       const Tensor dy_k = channels_of(dy, k, g.groups), w_k = filters_of(w, k, g.groups);
@@ -193,7 +198,7 @@ Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeo
   require_shape("conv2d_backward_weight", "x", x.shape(), g.input_shape());
   Tensor dw = zeros(g.weight_shape());
   if (dy.size() == 0) return dw;
-  if (kernels::onednn_conv2d_backward_weight(g, dy.data(), x.data(), dw.data())) return dw;
+  if (kernels::onednn_conv2d_backward(g, dy.data(), x.data(), nullptr, nullptr, dw.data())) return dw;
   if (g.groups > 1) {
     for (std::size_t k = 0; k < g.groups; ++k) {
       const Tensor dy_k = channels_of(dy, k, g.groups), x_k = channels_of(x, k, g.groups);
@@ -211,9 +216,51 @@ Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeo
   return dw;
 }
 
-std::string conv2d_implementation(const Conv2dGeometry& geometry, const std::string& pass) {
-  const std::string name = kernels::onednn_implementation(geometry, pass);
-  if (!name.empty() && !kernels::is_reference(name)) return name;
+Conv2dGradients conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w, const Conv2dGeometry& g,
+                                bool wants_dx, bool wants_dw) {
+  Conv2dGradients d;
+  if (wants_dx && wants_dw && dy.size() > 0 && x.size() > 0) {
+    require_shape("conv2d_backward", "dy", dy.shape(), g.output_shape());
+    require_shape("conv2d_backward", "x", x.shape(), g.input_shape());
+    require_shape("conv2d_backward", "w", w.shape(), g.weight_shape());
+    d = {Tensor(g.input_shape()), Tensor(g.weight_shape())};
+    if (kernels::onednn_conv2d_backward(g, dy.data(), x.data(), w.data(), d.dx->data(), d.dw->data())) return d;
+  }
+  if (wants_dx) d.dx = conv2d_backward_input(dy, w, g);
+  if (wants_dw) d.dw = conv2d_backward_weight(dy, x, g);
+  return d;
+}
+
+ReluBiasGradients relu_bias_backward(const Tensor& dy, const Tensor& y) {
+  require_shape("relu_bias_backward", "dy", dy.shape(), y.shape());
+  const std::size_t channels = y.shape().back();
+  const kernels::WideMatrix matrix(channels > 0 ? y.size() / channels : 0, channels);
+  ReluBiasGradients d{Tensor(y.shape()), zeros({channels})};
+  const std::size_t columns = matrix.columns, width = 2 * columns;
+  const Scalar *up = dy.data(), *out = y.data();
+  Scalar* dz = d.dz.data();
+  const auto pieces = kernels::by_pieces<double>(matrix, width, [=](std::size_t first, std::size_t last, double* sums) {
+    kernels::column_sums<Scalar>(first, last, columns, sums, sums + columns,
+                                 [=](std::size_t i, std::size_t, Scalar& sum, Scalar&) {
+                                   const Scalar upstream = up[i];
+                                   sum += dz[i] = out[i] <= 0 ? Scalar{0} : upstream;
+                                 });
+  });
+  std::vector<double> total(channels, 0.0);
+  for (std::size_t p = 0; p < pieces.size(); p += width)
+    for (std::size_t c = 0; c < columns; ++c) total[c % channels] += pieces[p + c];
+  for (std::size_t c = 0; c < channels; ++c) d.dbias.data()[c] = static_cast<Scalar>(total[c]);
+  return d;
+}
+
+std::vector<Conv2dChoice> conv2d_choices() { return kernels::onednn_choices(); }
+
+std::string conv2d_implementation(const Conv2dGeometry& geometry, Conv2dPass pass) {
+  const bool bfloat16 = matmul_precision() == Precision::BFloat16;
+  for (const Conv2dAlgorithm a : {kernels::chosen_algorithm(geometry, pass, bfloat16), Conv2dAlgorithm::Direct}) {
+    const std::string name = kernels::onednn_implementation(geometry, pass, a, bfloat16);
+    if (!name.empty() && !kernels::is_reference(name)) return name;
+  }
   return geometry.groups > 1 ? conv2d_implementation(one_group(geometry), pass) : "gemm";
 }
 

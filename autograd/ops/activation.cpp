@@ -7,6 +7,7 @@
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
 #include "tensor/kernels/broadcast.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg {
 namespace {
@@ -49,6 +50,25 @@ Variable relu(const Variable& x) {
   return record(
       "relu", relu(x.value()), {x},
       [](const Variable& dy, const Context& c) { return Variables{relu_backward(dy, c.output())}; }, Keep::Output);
+}
+
+Variable add_relu(const Variable& x, const Variable& residual) {
+  require<ShapeError>(x.shape() == residual.shape(), "add_relu: expected equal shapes, got {} and {}",
+                      to_string(x.shape()), to_string(residual.shape()));
+  if (DerivedGradients::current()) return relu(x + residual);
+  Tensor y(x.shape());
+  kernels::zip(y.data(), y.shape(), x.value().data(), x.shape(), residual.value().data(), residual.shape(),
+               [](Scalar a, Scalar b) {
+                 const Scalar z = a + b;
+                 return z <= 0 ? Scalar{0} : z;
+               });
+  return record(
+      "add_relu", std::move(y), {x, residual},
+      [](const Variable& dy, const Context& c) {
+        const Variable dz = relu_backward(dy, c.output());
+        return Variables{dz, dz};
+      },
+      Keep::Output);
 }
 
 Variable sigmoid(const Variable& x) {

@@ -62,6 +62,10 @@ void print_help() {
   print_option("--resume", "go on with the run in --out; its settings need not be repeated, and may not be changed");
   print_option("--eval", "only evaluate the checkpoint in --out on the test images; writes nothing");
   print_option("--config FILE", "take settings from a config.toml; options given as well come first");
+  print_option("--verbose", "say how each convolution is computed");
+  print_option("--autotune",
+               "time the ways to compute each convolution on this machine, show them, and use the fastest in this run, "
+               "which records them; without it, a built-in table decides");
   print_option("-h, --help", "this text");
   fmt::print("{}", examples);
 }
@@ -92,6 +96,8 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   app.add_option("--config", result.config)->take_last();
   app.add_flag("--resume", result.resume);
   app.add_flag("--eval", result.eval);
+  app.add_flag("--verbose", result.verbose);
+  app.add_flag("--autotune", result.autotune);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -101,6 +107,8 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
     throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
   }
   xtg::require(!result.resume || !result.eval, "--resume goes on training and --eval does not: give one of them");
+  xtg::require(!result.autotune || !(result.resume || result.eval),
+               "--autotune is for a new run: one that goes on keeps the convolutions that it began with");
   xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
   return result;
 }

@@ -26,6 +26,7 @@ struct Settings {
   double weight_decay = 5e-4, label_smoothing = 0;
   std::int64_t seed = 0;
   bool derived = false;
+  std::string precision = "fp32", conv_algorithms;
   // Run
   std::int64_t threads = 1;
   double save_every = 60;  // seconds

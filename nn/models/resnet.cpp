@@ -23,7 +23,12 @@ std::unique_ptr<Conv2d> make_conv(std::size_t in, std::size_t out, std::size_t k
   return std::make_unique<Conv2d>(in, out, kernel, Conv2dOptions{stride, kernel / 2, bias}, generator);
 }
 
-Variable normalized(Module* norm, const Variable& x) { return norm != nullptr ? (*norm)(x) : x; }
+Variable normalized(Norm* norm, const Variable& x) { return norm != nullptr ? (*norm)(x) : x; }
+/// relu(norm(conv(x)) + residual).
+Variable layer(Conv2d& conv, Norm* norm, const Variable& x, const Variable& residual = Variable()) {
+  if (norm == nullptr && !residual.defined()) return conv.activated(x);
+  return activated(norm, conv(x), residual);
+}
 Variable shifted(const Variable& x, const Variable& bias) { return bias.defined() ? x + bias : x; }
 void fill(Variable parameter, Scalar value) { parameter.mutable_value() = full(parameter.shape(), value); }
 
@@ -49,7 +54,7 @@ class Projection : public Module {
 
  private:
   Conv2d& conv_;
-  Module* norm_ = nullptr;
+  Norm* norm_ = nullptr;
 };
 
 /// A branch of convolutions and a shortcut.
@@ -85,7 +90,7 @@ class Block : public Module {
  private:
   struct Layer {
     Conv2d* conv = nullptr;
-    Module* norm = nullptr;
+    Norm* norm = nullptr;
     Variable before, scale, after;  // Fixup's, around the convolution; only the last one has a scale
   };
 
@@ -103,25 +108,30 @@ class Block : public Module {
     fill(layers_.back().conv->own_parameters()[0].second, 0);
   }
 
+  /// relu(scale·conv(x + before) + after + residual); the first convolution's input is shifted already.
+  Variable fixup_layer(const Layer& layer, const Variable& x, const Variable& residual) {
+    Variable h = (*layer.conv)(&layer == &layers_.front() ? x : shifted(x, layer.before));
+    if (layer.scale.defined()) h = h * layer.scale;
+    return activated(nullptr, shifted(h, layer.after), residual);
+  }
+
   /// relu(norm(conv(… relu(norm(conv(x))))) + shortcut(x)).
   Variable convolution_first(const Variable& x) {
     Variable h = shifted(x, layers_.front().before);
     const Variable shortcut = skip(x, h);
     for (const Layer& layer : layers_) {
-      if (&layer != &layers_.front()) h = shifted(relu(h), layer.before);
-      h = normalized(layer.norm, (*layer.conv)(h));
-      if (layer.scale.defined()) h = h * layer.scale;
-      h = shifted(h, layer.after);
+      const Variable residual = &layer == &layers_.back() ? shortcut : Variable();
+      h = plan_.fixup ? fixup_layer(layer, h, residual) : xtg::nn::layer(*layer.conv, layer.norm, h, residual);
     }
-    return relu(h + shortcut);
+    return h;
   }
 
   /// conv(relu(norm(… conv(relu(norm(x)))))) + shortcut(x).
   Variable norm_first(const Variable& x) {
-    Variable h = activated_ ? x : relu(normalized(layers_.front().norm, x));
+    Variable h = activated_ ? x : activated(layers_.front().norm, x);
     const Variable shortcut = skip(x, h);
     for (const Layer& layer : layers_) {
-      if (&layer != &layers_.front()) h = relu(normalized(layer.norm, h));
+      if (&layer != &layers_.front()) h = activated(layer.norm, h);
       h = (*layer.conv)(h);
     }
     return h + shortcut;
@@ -272,10 +282,11 @@ ResidualNetwork::ResidualNetwork(const ResidualPlan& plan, Generator& generator)
 }
 
 Variable ResidualNetwork::forward(const Variable& x) {
-  Variable h = relu(shifted(normalized(norm1_, (*conv1_)(x)), bias1_));  // CIFAR's: (N, H, W, width)
-  if (plan_.stem == Stem::ImageNet) h = max_pool2d(h, 3, 2, 1);          // (N, H/4, W/4, width)
-  for (Module* stage : stages_) h = (*stage)(h);                         // half the height and width from the second on
-  if (plan_.preactivation) h = relu(normalized(last_norm_, h));
+  Variable h = bias1_.defined() ? relu(shifted((*conv1_)(x), bias1_)) : layer(*conv1_, norm1_, x);
+  // CIFAR's: (N, H, W, width)
+  if (plan_.stem == Stem::ImageNet) h = max_pool2d(h, 3, 2, 1);  // (N, H/4, W/4, width)
+  for (Module* stage : stages_) h = (*stage)(h);                 // half the height and width from the second on
+  if (plan_.preactivation) h = activated(last_norm_, h);
   return (*linear_)(shifted(global_avg_pool2d(h), bias2_));  // (N, channels) -> (N, classes)
 }
 

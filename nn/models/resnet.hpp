@@ -64,9 +64,9 @@ class ResidualNetwork : public Module {
  private:
   ResidualPlan plan_;
   Conv2d* conv1_;
-  Module* norm1_ = nullptr;
+  Norm* norm1_ = nullptr;
   std::vector<Module*> stages_;
-  Module* last_norm_ = nullptr;
+  Norm* last_norm_ = nullptr;
   Linear* linear_;
   Variable bias1_, bias2_;
 };

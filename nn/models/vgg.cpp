@@ -34,16 +34,14 @@ class Stage : public Module {
 
   Variable forward(const Variable& x) override {
     Variable h = x;
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      h = (*layers_[i])(h);
-      if (norms_[i] != nullptr) h = (*norms_[i])(h);
-      h = relu(h);
-    }
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+      h = norms_[i] != nullptr ? activated(norms_[i], (*layers_[i])(h)) : layers_[i]->activated(h);
     return h;
   }
 
  private:
-  std::vector<Module*> layers_, norms_;
+  std::vector<Conv2d*> layers_;
+  std::vector<Norm*> norms_;
 };
 
 }  // namespace

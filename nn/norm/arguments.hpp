@@ -8,6 +8,7 @@
 
 #include "nn/norm/batch_norm.hpp"
 #include "tensor/create.hpp"
+#include "tensor/kernels/parallel_for.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg::nn {
@@ -60,6 +61,9 @@ inline void update_running(const RunningStatistics& running, const NormForward& 
     var_c = static_cast<Scalar>((1 - m) * static_cast<double>(var_c) + m * var);
   }
 }
+
+/// Samples of so many values that one thread takes at a time.
+inline std::size_t samples_per_piece(std::size_t values) { return std::max<std::size_t>(1, kernels::kGrain / values); }
 
 /// total[c] = Σ_n sums[n·C + c], in order.
 inline void add_over_samples(const std::vector<double>& sums, Tensor& total) {

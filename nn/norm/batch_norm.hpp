@@ -33,15 +33,22 @@ struct RunningStatistics {
   double momentum;
 };
 
+/// What may follow a norm within the same operation, in one pass over memory: y = relu(norm(x) + residual), or without
+/// residual y = relu(norm(x)). The result and all gradients are those of the separate operations.
+struct NormTail {
+  bool relu = false;
+  Variable residual;  // of x's shape, only with relu
+};
+
 /// Batch normalization in training mode (Ioffe & Szegedy 2015, arXiv:1502.03167): x (…, C) is normalized per channel
 /// over all other axes, then scaled and shifted by gamma and beta (C); undefined gamma and beta stand for 1 and 0.
 /// `running`, if given, is updated. Throws ShapeError, or ValueError if a channel has fewer than two values.
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
-                    std::optional<RunningStatistics> running = std::nullopt);
+                    std::optional<RunningStatistics> running = std::nullopt, const NormTail& tail = {});
 
 /// Evaluation mode: y = gamma·(x − mean)/√(var + eps) + beta with given statistics, constants.
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& mean,
-                         const Tensor& var, double eps);
+                         const Tensor& var, double eps, const NormTail& tail = {});
 
 /// Options of the layers that have no running statistics, layer and group norm.
 struct NormOptions {
@@ -56,14 +63,25 @@ struct BatchNormOptions {
   bool track_running_stats = true;
 };
 
+/// The base of the four layers: a module that can do what follows it, too.
+class Norm : public Module {
+ public:
+  using Module::operator();
+  /// The layer with its tail, in one operation; as separate ones if forward hooks are to see the norm's own result.
+  Variable operator()(const Variable& x, const NormTail& tail);
+
+  Variable forward(const Variable& x) final { return forward(x, NormTail{}); }
+  virtual Variable forward(const Variable& x, const NormTail& tail) = 0;
+};
+
 /// The layer. Parameters weight (gamma, 1 at first) and bias (beta, 0) of shape (C), unless affine is off; buffers
 /// running_mean (0), running_var (1) and num_batches_tracked (0), unless track_running_stats is off. In training it
 /// normalizes with the batch's statistics and updates the running ones; in evaluation it uses those, or, having none,
 /// the batch's again. Throws as batch_norm does, and ShapeError for another number of channels.
-class BatchNorm : public Module {
+class BatchNorm : public Norm {
  public:
   explicit BatchNorm(std::size_t channels, const BatchNormOptions& options = {});
-  Variable forward(const Variable& x) override;
+  Variable forward(const Variable& x, const NormTail& tail) override;
 
  private:
   std::size_t channels_;

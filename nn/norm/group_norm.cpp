@@ -8,12 +8,14 @@
 #include "autograd/ops/reduce.hpp"
 #include "autograd/ops/shaping.hpp"
 #include "nn/norm/arguments.hpp"
+#include "nn/norm/fused.hpp"
 #include "tensor/kernels/columns.hpp"
 
 namespace xtg::nn {
 
-using kernels::column_sums;
 using kernels::for_each_element;
+using kernels::Moments;
+using kernels::WideMatrix;
 
 // 1. The definition.
 
@@ -27,39 +29,49 @@ Variable group_norm_composed(const Variable& x, const Variable& gamma, const Var
   return gamma * reshape(x_hat, x.shape()) + beta;
 }
 
-// 2. Forward. A sample is a matrix of R rows (places) and C columns; its channels' sums are combined by groups.
+// 2. Forward. A sample is a matrix of R rows (places) and C columns; its channels' moments are combined by groups.
+
+namespace {
+
+template <class Finish>
+NormForward forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, std::size_t groups, double eps,
+                    const Finish& finish) {
+  const std::size_t N = x.shape()[0], C = gamma.size(), R = x.size() / (N * C), G = groups, D = C / G;
+  const WideMatrix matrix(R, C);  // of one sample; c below is a column: a channel, several times over
+  NormForward f{Tensor(x.shape()), Tensor(Shape{N, G}), Tensor(Shape{N, G})};
+  const auto gammas = matrix.repeated(gamma.data()), betas = matrix.repeated(beta.data());
+  const Scalar *in = x.data(), *g = gammas.data(), *b = betas.data();
+  Scalar* y = f.y.data();
+
+  kernels::parallel_ranges(N, samples_per_piece(R * C), [&](std::size_t begin, std::size_t end) {
+    std::vector<Moments> channels(C);
+    std::vector<Scalar> mean(C), rstd(C), mu(matrix.columns), r(matrix.columns);  // of a channel's group, of a column's
+    for (std::size_t n = begin; n < end; ++n) {
+      const std::size_t first = n * matrix.rows, last = first + matrix.rows;
+      column_moments(in, first, last, matrix, channels.data());
+      for (std::size_t k = 0; k < G; ++k) {
+        const Moments group = kernels::of_equal(channels.data() + k * D, D);
+        f.mean.data()[n * G + k] = static_cast<Scalar>(group.mean);
+        f.rstd.data()[n * G + k] = static_cast<Scalar>(1 / std::sqrt(group.squares / group.count + eps));
+        std::fill_n(mean.data() + k * D, D, f.mean.data()[n * G + k]);
+        std::fill_n(rstd.data() + k * D, D, f.rstd.data()[n * G + k]);
+      }
+      matrix.repeat(mean.data(), mu.data());
+      matrix.repeat(rstd.data(), r.data());
+      for_each_element(first, last, matrix.columns, [=, mu = mu.data(), r = r.data()](std::size_t i, std::size_t c) {
+        const Scalar x_hat = (in[i] - mu[c]) * r[c];
+        y[i] = finish(g[c] * x_hat + b[c], i);
+      });
+    }
+  });
+  return f;
+}
+
+}  // namespace
 
 NormForward group_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, std::size_t groups,
                                double eps) {
-  const std::size_t N = x.shape()[0], C = gamma.size(), R = x.size() / (N * C), G = groups, D = C / G;
-  const double m = static_cast<double>(R * D);  // values per statistic
-  NormForward f{Tensor(x.shape()), Tensor(Shape{N, G}), Tensor(Shape{N, G})};
-  const Scalar *g = gamma.data(), *b = beta.data();
-
-  kernels::parallel_for(N, [&](std::size_t n) {
-    const Scalar* in = x.data() + n * R * C;
-    Scalar* y = f.y.data() + n * R * C;
-    std::vector<double> sums(C);
-    std::vector<Scalar> statistics(2 * C);  // mean and rstd of each channel's group
-    Scalar *mu = statistics.data(), *r = mu + C;
-
-    column_sums(0, R, C, sums.data(), [=](std::size_t i, std::size_t) { return static_cast<double>(in[i]); });
-    for (std::size_t k = 0; k < G; ++k) {
-      double total = 0;
-      for (std::size_t c = k * D; c < (k + 1) * D; ++c) total += sums[c];
-      f.mean.data()[n * G + k] = static_cast<Scalar>(total / m);
-      std::fill(mu + k * D, mu + (k + 1) * D, f.mean.data()[n * G + k]);
-    }
-    column_sums(0, R, C, sums.data(), [=](std::size_t i, std::size_t c) { return (in[i] - mu[c]) * (in[i] - mu[c]); });
-    for (std::size_t k = 0; k < G; ++k) {
-      double total = 0;
-      for (std::size_t c = k * D; c < (k + 1) * D; ++c) total += sums[c];
-      f.rstd.data()[n * G + k] = static_cast<Scalar>(1 / std::sqrt(total / m + eps));
-      std::fill(r + k * D, r + (k + 1) * D, f.rstd.data()[n * G + k]);
-    }
-    for_each_element(0, R, C, [=](std::size_t i, std::size_t c) { y[i] = g[c] * ((in[i] - mu[c]) * r[c]) + b[c]; });
-  });
-  return f;
+  return forward(x, gamma, beta, groups, eps, KeepNorm{});
 }
 
 // 3. Backward. The derivation is batch norm's (batch_norm.cpp) with another set: for each sample n and group k the
@@ -72,61 +84,93 @@ NormForward group_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
 // each sample and channel first; weighted by gamma and added up over a group they give the means, added up over the
 // samples they give the parameters' gradients.
 
-NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
-                                  const Tensor& gamma) {
+namespace {
+
+template <class Upstream>
+NormGradients backward(Upstream d_i, const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gamma) {
   const std::size_t N = x.shape()[0], C = gamma.size(), R = x.size() / (N * C), G = mean.shape()[1], D = C / G;
-  const double m = static_cast<double>(R * D);
+  const WideMatrix matrix(R, C);
+  const double m = static_cast<double>(R * D);  // values per statistic
   NormGradients d{Tensor(x.shape()), Tensor(Shape{C}), Tensor(Shape{C})};
   std::vector<double> sum_dy(N * C), sum_dy_x_hat(N * C);
-  const Scalar* g = gamma.data();
+  const auto gammas = matrix.repeated(gamma.data());
+  const Scalar *in = x.data(), *g = gammas.data();
+  Scalar* dx = d.dx.data();
+  d_i.widen(matrix);
 
-  kernels::parallel_for(N, [&](std::size_t n) {
-    const Scalar *up = dy.data() + n * R * C, *in = x.data() + n * R * C;
-    Scalar* dx = d.dx.data() + n * R * C;
-    std::vector<Scalar> by_channel(4 * C);  // each channel's group: mean, rstd, <dx̂>, <dx̂·x̂>
-    Scalar *mu = by_channel.data(), *r = mu + C, *m1 = r + C, *m2 = m1 + C;
-    for (std::size_t c = 0; c < C; ++c) {
-      mu[c] = mean.data()[n * G + c / D];
-      r[c] = rstd.data()[n * G + c / D];
-    }
-    double *s1 = sum_dy.data() + n * C, *s2 = sum_dy_x_hat.data() + n * C;
-    column_sums(0, R, C, s1, [=](std::size_t i, std::size_t) { return up[i]; });
-    column_sums(0, R, C, s2, [=](std::size_t i, std::size_t c) { return up[i] * ((in[i] - mu[c]) * r[c]); });
-    for (std::size_t k = 0; k < G; ++k) {
-      double sum_dx_hat = 0, sum_dx_hat_x_hat = 0;
-      for (std::size_t c = k * D; c < (k + 1) * D; ++c) {
-        sum_dx_hat += static_cast<double>(g[c]) * s1[c];
-        sum_dx_hat_x_hat += static_cast<double>(g[c]) * s2[c];
+  kernels::parallel_ranges(N, samples_per_piece(R * C), [&](std::size_t begin, std::size_t end) {
+    std::vector<Scalar> by_channel(4 * C), by_column(4 * matrix.columns);  // of its group: mean, rstd, <dx̂>, <dx̂·x̂>
+    std::vector<double> sums(2 * matrix.columns);
+    Scalar *mu = by_column.data(), *r = mu + matrix.columns, *m1 = r + matrix.columns, *m2 = m1 + matrix.columns;
+    double *s1 = sums.data(), *s2 = s1 + matrix.columns;
+    const auto spread = [&](std::size_t which, std::size_t k, Scalar value) {
+      std::fill_n(by_channel.data() + which * C + k * D, D, value);
+    };
+    for (std::size_t n = begin; n < end; ++n) {
+      const std::size_t first = n * matrix.rows, last = first + matrix.rows;
+      for (std::size_t k = 0; k < G; ++k) {
+        spread(0, k, mean.data()[n * G + k]);
+        spread(1, k, rstd.data()[n * G + k]);
       }
-      std::fill(m1 + k * D, m1 + (k + 1) * D, static_cast<Scalar>(sum_dx_hat / m));
-      std::fill(m2 + k * D, m2 + (k + 1) * D, static_cast<Scalar>(sum_dx_hat_x_hat / m));
+      matrix.repeat(by_channel.data(), mu);
+      matrix.repeat(by_channel.data() + C, r);
+      kernels::column_sums<Scalar>(first, last, matrix.columns, s1, s2,
+                                   [=, &d_i](std::size_t i, std::size_t c, Scalar& sum, Scalar& sum_x_hat) {
+                                     const Scalar x_hat = (in[i] - mu[c]) * r[c], up = d_i.first(i, c, x_hat);
+                                     sum += up;
+                                     sum_x_hat += up * x_hat;
+                                   });
+      matrix.fold(s1);
+      matrix.fold(s2);
+      std::copy_n(s1, C, sum_dy.data() + n * C);
+      std::copy_n(s2, C, sum_dy_x_hat.data() + n * C);
+      for (std::size_t k = 0; k < G; ++k) {
+        double sum_dx_hat = 0, sum_dx_hat_x_hat = 0;
+        for (std::size_t c = k * D; c < (k + 1) * D; ++c) {
+          sum_dx_hat += static_cast<double>(g[c]) * s1[c];
+          sum_dx_hat_x_hat += static_cast<double>(g[c]) * s2[c];
+        }
+        spread(2, k, static_cast<Scalar>(sum_dx_hat / m));
+        spread(3, k, static_cast<Scalar>(sum_dx_hat_x_hat / m));
+      }
+      matrix.repeat(by_channel.data() + 2 * C, m1);
+      matrix.repeat(by_channel.data() + 3 * C, m2);
+      for_each_element(first, last, matrix.columns, [=, &d_i](std::size_t i, std::size_t c) {
+        const Scalar x_hat = (in[i] - mu[c]) * r[c], dx_hat = g[c] * d_i.again(i, c, x_hat);
+        dx[i] = r[c] * (dx_hat - m1[c] - x_hat * m2[c]);
+      });
     }
-    for_each_element(0, R, C, [=](std::size_t i, std::size_t c) {
-      const Scalar x_hat = (in[i] - mu[c]) * r[c], dx_hat = g[c] * up[i];
-      dx[i] = r[c] * (dx_hat - m1[c] - x_hat * m2[c]);
-    });
   });
   add_over_samples(sum_dy, d.dbeta);
   add_over_samples(sum_dy_x_hat, d.dgamma);
   return d;
 }
 
+}  // namespace
+
+NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
+                                  const Tensor& gamma) {
+  return backward(OfNorm{dy.data()}, x, mean, rstd, gamma);
+}
+
 // 4. The operation and the layer.
 
-Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps) {
+Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps,
+                    const NormTail& tail) {
   const std::size_t C = channels_of("group_norm", x);
   require(groups >= 1 && C % groups == 0, "group_norm: {} channels are not divisible into {} groups, x is {}", C,
           groups, to_string(x.shape()));
   const auto [g, b] = norm_arguments("group_norm", x, gamma, beta, {C});
-  if (DerivedGradients::current()) return group_norm_composed(x, g, b, groups, eps);
-  NormForward f = group_norm_forward(x.value(), g.value(), b.value(), groups, eps);
-  return record_analytic(
-      "group_norm", std::move(f.y), {x, g, b},
-      [groups, eps](const Variables& v) { return group_norm_composed(v[0], v[1], v[2], groups, eps); },
-      [mean = std::move(f.mean), rstd = std::move(f.rstd)](const Tensor& dy, const Arguments& a) {
-        NormGradients d = group_norm_backward(dy, a[0], mean, rstd, a[1]);
-        return analytic_gradients(std::move(d.dx), std::move(d.dgamma), std::move(d.dbeta));
-      });
+  require_tail("group_norm", x, tail);
+  const auto composed = [groups, eps](const Variables& v) {
+    return group_norm_composed(v[0], v[1], v[2], groups, eps);
+  };
+  if (DerivedGradients::current()) return with_tail(composed({x, g, b}), tail.relu, tail.residual);
+  return record_norm(
+      {"group_norm", "group_norm_relu", "group_norm_add_relu"}, x, g, b, tail,
+      [&](auto finish) { return forward(x.value(), g.value(), b.value(), groups, eps, finish); }, composed,
+      [](auto upstream, const auto&... saved) { return backward(std::move(upstream), saved...); },
+      [](const NormForward&) {});
 }
 
 GroupNorm::GroupNorm(std::size_t groups, std::size_t channels, const NormOptions& options)
@@ -139,10 +183,10 @@ GroupNorm::GroupNorm(std::size_t groups, std::size_t channels, const NormOptions
           groups);
 }
 
-Variable GroupNorm::forward(const Variable& x) {
+Variable GroupNorm::forward(const Variable& x, const NormTail& tail) {
   require<ShapeError>(channels_of("group_norm", x) == channels_, "group_norm: expected {} channels, x is {}", channels_,
                       to_string(x.shape()));
-  return group_norm(x, gamma_, beta_, groups_, options_.eps);
+  return group_norm(x, gamma_, beta_, groups_, options_.eps, tail);
 }
 
 }  // namespace xtg::nn

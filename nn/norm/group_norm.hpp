@@ -21,15 +21,16 @@ NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 /// channel. Undefined gamma and beta stand for 1 and 0. With one group this is layer norm over (H, W, C), with C groups
 /// instance norm, but that one value per statistic gives beta here. Throws ShapeError, or ValueError if `groups` does
 /// not divide C.
-Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps);
+Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps,
+                    const NormTail& tail = {});
 
 /// The layer, the same in training and evaluation: weight (gamma, 1 at first) and bias (beta, 0) of shape (C), unless
 /// affine is off. Throws ValueError if `groups` does not divide the channels, ShapeError for another number of
 /// channels.
-class GroupNorm : public Module {
+class GroupNorm : public Norm {
  public:
   GroupNorm(std::size_t groups, std::size_t channels, const NormOptions& options = {});
-  Variable forward(const Variable& x) override;
+  Variable forward(const Variable& x, const NormTail& tail) override;
 
  private:
   std::size_t groups_, channels_;

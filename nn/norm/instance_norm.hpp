@@ -18,7 +18,7 @@ NormGradients instance_norm_backward(const Tensor& dy, const Tensor& x, const Te
 /// is updated with the means over the samples of the mean and of the unbiased variance.
 /// Throws ShapeError, or ValueError if a channel has a single place, where x_hat would be 0 for every input.
 Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
-                       std::optional<RunningStatistics> running = std::nullopt);
+                       std::optional<RunningStatistics> running = std::nullopt, const NormTail& tail = {});
 
 /// PyTorch's default is affine = false; here, as in the other norms, it is true.
 struct InstanceNormOptions {
@@ -32,10 +32,10 @@ struct InstanceNormOptions {
 /// evaluation, unless track_running_stats is on: then it has batch norm's buffers, updates them in training, and in
 /// evaluation normalizes with them by batch_norm_eval. PyTorch's layer never counts in num_batches_tracked, and so
 /// cannot do without a momentum. Throws as instance_norm does, and ShapeError for another number of channels.
-class InstanceNorm : public Module {
+class InstanceNorm : public Norm {
  public:
   explicit InstanceNorm(std::size_t channels, const InstanceNormOptions& options = {});
-  Variable forward(const Variable& x) override;
+  Variable forward(const Variable& x, const NormTail& tail) override;
 
  private:
   std::size_t channels_;

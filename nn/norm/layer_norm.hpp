@@ -19,18 +19,19 @@ NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 /// axes, then scaled and shifted by gamma and beta, which have the shape of those axes (PyTorch's normalized_shape) or
 /// of the last axis alone. Undefined ones stand for 1 and 0. One value per statistic gives beta.
 /// Throws ShapeError, or ValueError for axes = 0 or more axes than x has.
-Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t axes, double eps);
+Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t axes, double eps,
+                    const NormTail& tail = {});
 
 /// The layer, the same in training and evaluation: weight (gamma, 1 at first) and bias (beta, 0), unless affine is off.
 /// Throws as layer_norm does, and ShapeError if x does not end in the shape that the layer was made for.
-class LayerNorm : public Module {
+class LayerNorm : public Norm {
  public:
   /// Over the last axes of x, which must have `normalized_shape`, e.g. Shape{H, W, C}; gamma and beta have that shape.
   explicit LayerNorm(const Shape& normalized_shape, const NormOptions& options = {});
   /// Over the last `axes` axes of any size, with gamma and beta of shape (C): images (N, H, W, C) with axes = 3 are
   /// normalized over (H, W, C). The same as group norm with one group.
   LayerNorm(std::size_t channels, std::size_t axes, const NormOptions& options = {});
-  Variable forward(const Variable& x) override;
+  Variable forward(const Variable& x, const NormTail& tail) override;
 
  private:
   std::size_t axes_;

@@ -2,7 +2,9 @@
 
 #include <array>
 
+#include "autograd/grad_mode.hpp"
 #include "nn/norm/batch_norm.hpp"
+#include "nn/norm/fused.hpp"
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
 #include "nn/norm/layer_norm.hpp"
@@ -14,6 +16,16 @@ constexpr std::array<const char*, 5> kNames = {"batch", "layer", "instance", "gr
 
 }  // namespace
 
+Variable Norm::operator()(const Variable& x, const NormTail& tail) {
+  if (has_forward_hooks()) return with_tail(Module::operator()(x), tail.relu, tail.residual);
+  const Scope scope(name());
+  return forward(x, tail);
+}
+
+Variable activated(Norm* norm, const Variable& x, const Variable& residual) {
+  return norm != nullptr ? (*norm)(x, NormTail{true, residual}) : with_tail(x, true, residual);
+}
+
 NormKind parse_norm(const std::string& name) {
   for (std::size_t i = 0; i < kNames.size(); ++i)
     if (name == kNames[i]) return static_cast<NormKind>(i);
@@ -22,7 +34,7 @@ NormKind parse_norm(const std::string& name) {
 
 std::string to_string(NormKind kind) { return kNames[static_cast<std::size_t>(kind)]; }
 
-std::unique_ptr<Module> make_norm(NormKind kind, std::size_t channels, std::size_t groups) {
+std::unique_ptr<Norm> make_norm(NormKind kind, std::size_t channels, std::size_t groups) {
   switch (kind) {
     case NormKind::Batch:
       return std::make_unique<BatchNorm>(channels);

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "nn/module.hpp"
+#include "nn/norm/batch_norm.hpp"
 
 namespace xtg::nn {
 
@@ -16,6 +16,9 @@ std::string to_string(NormKind kind);
 /// The chosen normalization of images with `channels` channels, affine, or null for None. Layer norm is over (H, W, C)
 /// with gamma and beta of shape (C); `groups` is for group norm. Throws ValueError if `groups` does not divide the
 /// channels.
-std::unique_ptr<Module> make_norm(NormKind kind, std::size_t channels, std::size_t groups);
+std::unique_ptr<Norm> make_norm(NormKind kind, std::size_t channels, std::size_t groups);
+
+/// relu(norm(x) + residual): one operation where there is a norm. `norm` may be null, `residual` undefined, for none.
+Variable activated(Norm* norm, const Variable& x, const Variable& residual = Variable());
 
 }  // namespace xtg::nn

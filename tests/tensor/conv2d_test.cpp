@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
+#include "tensor/kernels/conv2d_choice.hpp"
 #include "tensor/kernels/onednn_conv2d.hpp"
 #include "tests/reference/reference.hpp"
 #include "tests/testing.hpp"
@@ -12,6 +15,9 @@ using namespace xtg::testing;
 namespace {
 
 constexpr double kTolerance = sizeof(Scalar) == 8 ? 1e-12 : 1e-5;
+
+constexpr std::array<Conv2dPass, 3> kPasses = {Conv2dPass::Forward, Conv2dPass::BackwardInput,
+                                               Conv2dPass::BackwardWeight};
 
 void compare(const Shape& x_shape, const Shape& w_shape, std::size_t stride, std::size_t padding, bool with_bias,
              std::size_t dilation = 1, std::size_t groups = 1) {
@@ -165,16 +171,17 @@ TEST_CASE("conv2d: no pass of a CIFAR ResNet runs on a reference implementation"
   for (const Layer& l : {Layer{3, 16, 32, 1}, Layer{16, 16, 32, 1}, Layer{16, 32, 32, 2}, Layer{32, 32, 16, 1},
                          Layer{32, 64, 16, 2}, Layer{64, 64, 8, 1}}) {
     const Conv2dGeometry g = conv2d_geometry({128, l.size, l.size, l.in}, {l.out, 3, 3, l.in}, l.stride, 1);
-    for (const std::string pass : {"forward", "backward_input", "backward_weight"}) {
-      if (pass == "backward_input" && l.in == 3) continue;  // the images need no gradient
+    for (const Conv2dPass pass : kPasses) {
+      if (pass == Conv2dPass::BackwardInput && l.in == 3) continue;  // the images need no gradient
       const std::string name = conv2d_implementation(g, pass);
       CAPTURE(name);
-      CAPTURE(pass);
+      CAPTURE(to_string(pass));
       CAPTURE(to_string(g.input_shape()));
       CHECK_FALSE(name.empty());
       CHECK_FALSE(contains(name, "ref"));
       // Where oneDNN is there, it is what runs: its reference loops would have been given up for the matrix product.
-      const std::string onednn = kernels::onednn_implementation(g, pass);
+      const std::string onednn =
+          kernels::onednn_implementation(g, pass, kernels::chosen_algorithm(g, pass, false), false);
       CHECK(name == (onednn.empty() ? "gemm" : onednn));
 #ifdef XTGRAD_DOUBLE
       CHECK(name == "gemm");
@@ -193,7 +200,7 @@ TEST_CASE("conv2d: nothing runs on a reference implementation, with dilation and
         Setting{{128, 16, 16, 32}, {32, 3, 3, 1}, 1, 1, 1, 32}, Setting{{128, 16, 16, 30}, {20, 3, 3, 15}, 2, 2, 2, 2},
         Setting{{2, 16, 17, 5}, {1, 7, 7, 5}, 1, 5, 2, 1}, Setting{{2, 16, 17, 10}, {2, 7, 7, 5}, 1, 5, 2, 2}}) {
     const Conv2dGeometry g = conv2d_geometry(s.x, s.w, s.stride, s.padding, s.dilation, s.groups);
-    for (const std::string pass : {"forward", "backward_input", "backward_weight"}) {
+    for (const Conv2dPass pass : kPasses) {
       const std::string name = conv2d_implementation(g, pass);
       CHECK_FALSE(name.empty());
       CHECK_FALSE(contains(name, "ref"));

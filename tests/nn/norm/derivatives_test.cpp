@@ -16,12 +16,12 @@ namespace {
 
 using Function = std::function<Variable(const Variables&)>;
 
-Function of_three(const Norm& norm) {
+Function of_three(const NormFunction& norm) {
   return [norm](const Variables& v) { return norm(v[0], v[1], v[2]); };
 }
 
 /// Batch norm in evaluation mode, with some statistics.
-Norm evaluation(std::size_t channels, double eps) {
+NormFunction evaluation(std::size_t channels, double eps) {
   const Tensor mean = normal({channels}, 21), var = positive({channels}, 22);
   return
       [=](const Variable& x, const Variable& g, const Variable& b) { return batch_norm_eval(x, g, b, mean, var, eps); };
@@ -59,7 +59,7 @@ TEST_CASE("norm: evaluation mode, value and both gradients, against the formula 
     for (const double eps : {1e-5, 0.1}) {
       CAPTURE(to_string(shape));
       const Example e(shape, {5}, 25);
-      const Norm norm = evaluation(5, eps);
+      const NormFunction norm = evaluation(5, eps);
       const Tensor mean = normal({5}, 21), var = positive({5}, 22);
       Tensor y(shape), dx(shape);
       for (std::size_t i = 0; i < y.size(); ++i) {

@@ -17,7 +17,7 @@
 
 namespace xtg::testing {
 
-using Norm = std::function<Variable(const Variable& x, const Variable& gamma, const Variable& beta)>;
+using NormFunction = std::function<Variable(const Variable& x, const Variable& gamma, const Variable& beta)>;
 
 /// The number of the set in which element i of x is normalized: equal numbers, one mean and one variance.
 using SetOf = std::function<std::size_t(std::size_t i)>;
@@ -26,7 +26,7 @@ struct Case {
   std::string name;
   Shape shape, affine_shape;
   double eps;
-  Norm norm;
+  NormFunction norm;
   SetOf set_of;
 };
 
@@ -123,7 +123,7 @@ struct Result {
   Tensor y, dx, dgamma, dbeta;
 };
 
-inline Result run(const Norm& norm, const Example& e, bool derived) {
+inline Result run(const NormFunction& norm, const Example& e, bool derived) {
   const DerivedGradients mode(derived);
   const Variable x(e.x, true), gamma(e.gamma, true), beta(e.beta, true);
   const Variable y = norm(x, gamma, beta);

@@ -16,7 +16,7 @@ namespace {
 constexpr double kReference = kDouble ? 1e-13 : 1e-5;
 
 /// y and all gradients of one case, analytic and derived.
-void compare(const Reference::Case& at, const Norm& norm) {
+void compare(const Reference::Case& at, const NormFunction& norm) {
   CAPTURE(at.name);
   const bool affine = at.has("gamma");
   for (const bool derived : {false, true}) {

@@ -1,0 +1,81 @@
+// Each norm alone, forward and backward, through the tape, on the three sizes of a CIFAR ResNet's stages: milliseconds,
+// one line a norm and size. Warm: the same array again and again; cold: nine arrays in turn, which no cache holds.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include "nn/norm/batch_norm.hpp"
+#include "nn/norm/group_norm.hpp"
+#include "nn/norm/instance_norm.hpp"
+#include "nn/norm/layer_norm.hpp"
+#include "tensor/create.hpp"
+#include "tensor/parallel.hpp"
+#include "tensor/random.hpp"
+
+using namespace xtg;
+using namespace xtg::nn;
+
+namespace {
+
+using Layer = std::function<Variable(const Variable&, const Variable&, const Variable&)>;
+
+double milliseconds(const Layer& layer, const Shape& shape, std::size_t arrays, std::size_t repetitions) {
+  Generator random(1);
+  const std::size_t channels = shape.back();
+  std::vector<Variable> x;
+  std::vector<Tensor> dy;
+  for (std::size_t i = 0; i < arrays; ++i) {
+    x.emplace_back(random_normal(shape, random), true);
+    dy.push_back(random_normal(shape, random));
+  }
+  const Variable gamma(random_normal({channels}, random), true), beta(random_normal({channels}, random), true);
+  std::vector<double> times;
+  for (std::size_t i = 0; i < repetitions + 9; ++i) {
+    Variable& input = x[i % arrays];
+    const Variable up(dy[i % arrays]);
+    input.zero_grad();
+    gamma.node()->grad.reset();
+    beta.node()->grad.reset();
+    const auto start = std::chrono::steady_clock::now();
+    const Variable y = layer(input, gamma, beta);
+    grad({y}, {input, gamma, beta}, {up});
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (i >= 9) times.push_back(1000 * seconds);
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool cold = false;
+  int threads = 2;
+  std::size_t repetitions = 27;
+  CLI::App app("Times each norm alone, forward and backward.");
+  app.add_flag("--cold", cold, "nine arrays in turn");
+  app.add_option("--threads", threads, "threads inside an operation")->capture_default_str();
+  app.add_option("--repetitions", repetitions, "of which the median is printed")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  set_num_threads(threads);
+  Tensor mean, var;
+  const std::vector<std::pair<const char*, Layer>> layers = {
+      {"batch",
+       [&](const Variable& x, const Variable& g, const Variable& b) {
+         if (mean.size() != g.size()) mean = zeros(g.shape()), var = ones(g.shape());
+         return batch_norm(x, g, b, 1e-5, RunningStatistics{mean, var, 0.1});
+       }},
+      {"layer", [](const Variable& x, const Variable& g, const Variable& b) { return layer_norm(x, g, b, 3, 1e-5); }},
+      {"instance",
+       [](const Variable& x, const Variable& g, const Variable& b) { return instance_norm(x, g, b, 1e-5); }},
+      {"group", [](const Variable& x, const Variable& g, const Variable& b) { return group_norm(x, g, b, 8, 1e-5); }}};
+  for (const Shape& shape : {Shape{128, 32, 32, 16}, Shape{128, 16, 16, 32}, Shape{128, 8, 8, 64}})
+    for (const auto& [name, layer] : layers)
+      fmt::print("{} {}x{} {}: {:.3f} ms\n", name, shape[1], shape[3], cold ? "cold" : "warm",
+                 milliseconds(layer, shape, cold ? 9 : 1, repetitions));
+}
