@@ -111,8 +111,9 @@ int evaluate_checkpoint(const Plan& plan) {
 /// One training in its directory: sets it up, keeps the files there up to date, and tells how it goes.
 class Training {
  public:
-  explicit Training(Plan plan)
+  Training(Plan plan, bool verbose)
       : plan_(std::move(plan)),
+        verbose_(verbose),
         config_(to_config(settings_)),
         data_(load_data(settings_)),
         data_fingerprint_(fingerprint(data_.train)),
@@ -201,6 +202,9 @@ class Training {
   }
 
   void print_end() const {
+    if (verbose_)
+      fmt::print("waiting for images: {:.2f} % of the steps' time\n",
+                 100 * trainer_.seconds_waited() / trainer_.seconds_of_steps());
     fmt::print("\ntest accuracy {:.2f} % after {}, {}\n", trainer_.progress().epochs.back().test_accuracy,
                count(epochs(), "epoch"), duration(progress_.seconds()));
     if (plotted_) fmt::print("curves:  {}\n", directory_.curves_path());
@@ -217,6 +221,7 @@ class Training {
   }
 
   const Plan plan_;
+  const bool verbose_;
   const Settings& settings_ = plan_.settings;
   const RunDirectory& directory_ = plan_.run;
   const std::string config_;
@@ -244,7 +249,7 @@ int main(int argc, char** argv) {
     if (!line) return success;
     Plan plan = make_plan(*line);
     prepare_arithmetic(*line, plan.settings);
-    return line->eval ? evaluate_checkpoint(plan) : Training(std::move(plan)).run();
+    return line->eval ? evaluate_checkpoint(plan) : Training(std::move(plan), line->verbose).run();
   } catch (const DivergedError& error) {
     return fail(diverged, std::string(error.what()) + "; a smaller --lr may help");
   } catch (const std::bad_alloc&) {

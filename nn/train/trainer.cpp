@@ -109,8 +109,11 @@ bool Trainer::run(const std::atomic<bool>* stop) {
       const double start = seconds_now();
       Batch batch;
       loader_.next(batch);
+      seconds_waited_ += seconds_now() - start;
       step(std::move(batch));
-      progress_.seconds += seconds_now() - start;
+      const double seconds = seconds_now() - start;
+      seconds_of_steps_ += seconds;
+      progress_.seconds += seconds;
       if (on_step) {
         const double images = static_cast<double>(progress_.images);
         on_step({progress_.epochs.size() + 1, options_.epochs, progress_.step, steps_per_epoch(),

@@ -98,6 +98,10 @@ class Trainer {
   /// The average of the weights; null without ema_decay.
   Ema* average() { return average_ ? &*average_ : nullptr; }
 
+  /// Of this process's run(), how long the steps took, and how much of that they waited for their batches, in seconds.
+  double seconds_of_steps() const { return seconds_of_steps_; }
+  double seconds_waited() const { return seconds_waited_; }
+
   /// A copy of everything. A trainer of the same network, data and options that restores it goes on bit for bit: the
   /// results of its epochs, but for the times, equal those of a training that was never stopped.
   Checkpoint checkpoint() const;
@@ -119,6 +123,7 @@ class Trainer {
   const std::unique_ptr<Optimizer> optimizer_;
   std::optional<Ema> average_;
   TrainingProgress progress_;
+  double seconds_of_steps_ = 0, seconds_waited_ = 0;
 };
 
 }  // namespace xtg::nn

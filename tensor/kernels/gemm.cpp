@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tensor/kernels/onednn_gemm.hpp"
+
 #ifdef XTGRAD_OPENBLAS
 #include <xtensor-blas/xblas.hpp>
 #include <xtensor/xadapt.hpp>
@@ -25,6 +27,7 @@ void gemm_naive(std::size_t m, std::size_t n, std::size_t k, const Scalar* a, bo
 void gemm(std::size_t m, std::size_t n, std::size_t k, const Scalar* a, bool transpose_a, const Scalar* b,
           bool transpose_b, Scalar* c, bool accumulate) {
   if (m == 0 || n == 0) return;
+  if (onednn_gemm(m, n, k, a, transpose_a, b, transpose_b, c, accumulate)) return;
 #ifdef XTGRAD_OPENBLAS
   if (k > 0) {
     using xt::layout_type;

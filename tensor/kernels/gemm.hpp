@@ -7,7 +7,8 @@
 namespace xtg::kernels {
 
 /// C (m, n) = A (m, k) · B (k, n), or C += with `accumulate`; row-major. transpose_a: A is stored as (k, m);
-/// transpose_b: B is stored as (n, k). By BLAS through xtensor-blas; without OpenBLAS by a plain loop.
+/// transpose_b: B is stored as (n, k). By BLAS through xtensor-blas; without OpenBLAS by a plain loop. Under
+/// Precision::BFloat16 by oneDNN.
 void gemm(std::size_t m, std::size_t n, std::size_t k, const Scalar* a, bool transpose_a, const Scalar* b,
           bool transpose_b, Scalar* c, bool accumulate);
 

@@ -55,6 +55,10 @@ int main(int argc, char** argv) {
   app.add_option("--warm-up", warm_up, "steps before them")->capture_default_str();
   app.add_option("--threads", threads, "threads inside an operation")->capture_default_str();
   app.add_option("--precision", precision, "fp32 or bf16")->capture_default_str();
+  app.add_flag_callback(
+      "--has-bf16",
+      [] { fmt::print("bf16 is {}available\n", bfloat16_available() ? "" : "not "), throw CLI::Success(); },
+      "say whether bf16 is available, and end");
   app.add_flag("--eval", evaluation, "forward only, in evaluation mode, off the tape");
   CLI11_PARSE(app, argc, argv);
 

@@ -1,0 +1,141 @@
+"""The training benchmark, alone or in turn with PyTorch; tools/bench calls it.
+
+usage: compare.py BUILD train|scaling
+       compare.py BUILD peer [ROUNDS] [PYTHON]
+"""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NORMS = ("batch", "group", "layer", "instance", "none")
+RATE, PEAK = r"([\d.]+) images/s", r"(\d+) MB"
+
+
+def run(command):
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{result.stderr}")
+    return result.stdout
+
+
+def number(pattern, text):
+    return float(re.search(pattern, text).group(1))
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def geometric_mean(values):
+    product = 1.0
+    for value in values:
+        product *= value
+    return product ** (1 / len(values))
+
+
+def ours(build, *arguments):
+    return run([f"{build}/tests/bench_train", *arguments])
+
+
+def train(build):
+    precisions = ["fp32"] + (["bf16"] if "bf16 is available" in ours(build, "--has-bf16") else [])
+    for precision in precisions:
+        for norm in NORMS:
+            print(ours(build, "--norm", norm, "--precision", precision), end="", flush=True)
+    print(ours(build, "--eval"), end="")
+
+
+def scaling(build):
+    for name, option, values in (("batch size", "--batch", (32, 64, 128, 256, 512)),
+                                 ("depth", "--arch", ("resnet20", "resnet56", "resnet110")),
+                                 ("threads", "--threads", (1, 2))):
+        for value in values:
+            print(f"{name} {value}: {ours(build, option, value)}", end="", flush=True)
+
+
+class Row:
+    """One line of the comparison: a figure of ours and PyTorch's for each round, and whether larger is better."""
+
+    def __init__(self, name, larger_is_better):
+        self.name, self.larger_is_better = name, larger_is_better
+        self.ours, self.theirs = [], []
+
+    def add(self, our_figure, their_figure):
+        self.ours.append(our_figure)
+        self.theirs.append(their_figure)
+
+    def print(self):
+        ratios = [a / b if self.larger_is_better else b / a for a, b in zip(self.ours, self.theirs)]
+        print(f"{self.name:<40} {median(self.ours):9.2f} {median(self.theirs):9.2f} {median(ratios):7.2f}"
+              f"   {min(ratios):.2f} … {max(ratios):.2f}", flush=True)
+        return median(ratios)
+
+
+def header(unit):
+    print(f"\n{unit:<40} {'xtgrad':>9} {'PyTorch':>9} {'ratio':>7}   (median of rounds; range)")
+
+
+def compare_training(build, peer, rounds):
+    header("images/s; MB where it says so")
+    work = [(norm, "fp32", False) for norm in NORMS]
+    if "bf16 is available" in ours(build, "--has-bf16"):
+        work.append(("batch", "bf16", False))
+    work.append(("batch", "fp32", True))
+    for norm, precision, evaluation in work:
+        rate = Row(f"ResNet-20, {norm}, {precision}{', evaluation' if evaluation else ''}", True)
+        memory = Row("  peak resident memory, MB", False)
+        for _ in range(rounds):
+            mine = ours(build, "--norm", norm, "--precision", precision, *(["--eval"] if evaluation else []))
+            theirs = [run(peer + ["eval" if evaluation else "train", norm, precision, layout])
+                      for layout in ("nchw", "nhwc")]
+            rate.add(number(RATE, mine), max(number(RATE, text) for text in theirs))
+            memory.add(number(PEAK, mine), min(number(PEAK, text) for text in theirs))
+        rate.print()
+        memory.print()
+
+
+def compare_norms(build, peer, rounds):
+    pattern = re.compile(r"(\w+ \S+ \w+): ([\d.]+) ms")
+    for kind in ("warm", "cold"):
+        header(f"norm alone, forward + backward, {kind}, ms")
+        rows = {}
+        for _ in range(rounds):
+            mine = dict(pattern.findall(run([f"{build}/tests/bench_norm"] + (["--cold"] if kind == "cold" else []))))
+            theirs = dict(pattern.findall(run(peer + ["norm", kind])))
+            for name, figure in mine.items():
+                rows.setdefault(name, Row(name, False)).add(float(figure), float(theirs[name]))
+        ratios = [row.print() for row in rows.values()]
+        print(f"geometric mean of the twelve ratios: {geometric_mean(ratios):.2f}")
+
+
+def compare_tape(build, peer, rounds):
+    header("the tape, microseconds an operation")
+    row = Row("chain of 1,000 on 4 elements", False)
+    for _ in range(rounds):
+        text = run([f"{build}/tests/bench_tape", "--benchmark_filter=chain_with_numbers", "--benchmark_format=csv"])
+        lines = [line.split(",") for line in text.splitlines() if line]
+        column = [field.strip('"') for field in lines[0]].index("s_per_operation")
+        row.add(1e6 * float(lines[-1][column]), number(r"([\d.]+) us", run(peer + ["tape"])))
+    row.print()
+
+
+def main(arguments):
+    if len(arguments) < 2 or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return
+    build, what = arguments[:2]
+    if what == "train":
+        train(build)
+    elif what == "scaling":
+        scaling(build)
+    else:
+        rounds = int(arguments[2]) if len(arguments) > 2 else 5
+        peer = [arguments[3] if len(arguments) > 3 else "python3", HERE / "peer.py"]
+        compare_training(build, peer, rounds)
+        compare_norms(build, peer, rounds)
+        compare_tape(build, peer, rounds)
+
+
+main(sys.argv[1:])
