@@ -184,7 +184,8 @@ NormGradients eval_backward(Upstream d_i, const Tensor& x, const Tensor& mean, c
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
                     std::optional<RunningStatistics> running, const NormTail& tail) {
   const std::size_t C = channels_of("batch_norm", x), values = x.size() / C;
-  const auto [g, b] = norm_arguments("batch_norm", x, gamma, beta, {C});
+  const auto affine = norm_arguments("batch_norm", x, gamma, beta, {C});
+  const Variable &g = affine.first, &b = affine.second;  // not [g, b]: clang 14 captures no structured bindings
   if (running) require_running_statistics("batch_norm", running->mean, running->var, C);
   require_two_values("batch_norm", values, x.shape());
   require_tail("batch_norm", x, tail);
@@ -205,7 +206,8 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& mean,
                          const Tensor& var, double eps, const NormTail& tail) {
   const std::size_t C = channels_of("batch_norm", x);
-  const auto [g, b] = norm_arguments("batch_norm", x, gamma, beta, {C});
+  const auto affine = norm_arguments("batch_norm", x, gamma, beta, {C});
+  const Variable &g = affine.first, &b = affine.second;  // not [g, b]: clang 14 captures no structured bindings
   require_running_statistics("batch_norm", mean, var, C);
   require_tail("batch_norm", x, tail);
   Tensor rstd(Shape{C});

@@ -160,7 +160,8 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
   const std::size_t C = channels_of("group_norm", x);
   require(groups >= 1 && C % groups == 0, "group_norm: {} channels are not divisible into {} groups, x is {}", C,
           groups, to_string(x.shape()));
-  const auto [g, b] = norm_arguments("group_norm", x, gamma, beta, {C});
+  const auto affine = norm_arguments("group_norm", x, gamma, beta, {C});
+  const Variable &g = affine.first, &b = affine.second;  // not [g, b]: clang 14 captures no structured bindings
   require_tail("group_norm", x, tail);
   const auto composed = [groups, eps](const Variables& v) {
     return group_norm_composed(v[0], v[1], v[2], groups, eps);

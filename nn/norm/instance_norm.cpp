@@ -136,7 +136,8 @@ NormGradients instance_norm_backward(const Tensor& dy, const Tensor& x, const Te
 Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
                        std::optional<RunningStatistics> running, const NormTail& tail) {
   const std::size_t C = channels_of("instance_norm", x), values = x.size() / (x.shape()[0] * C);
-  const auto [g, b] = norm_arguments("instance_norm", x, gamma, beta, {C});
+  const auto affine = norm_arguments("instance_norm", x, gamma, beta, {C});
+  const Variable &g = affine.first, &b = affine.second;  // not [g, b]: clang 14 captures no structured bindings
   if (running) require_running_statistics("instance_norm", running->mean, running->var, C);
   require_two_values("instance_norm", values, x.shape());
   require_tail("instance_norm", x, tail);

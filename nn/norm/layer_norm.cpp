@@ -142,7 +142,8 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
   const Shape normalized(shape.end() - static_cast<std::ptrdiff_t>(axes), shape.end());
   const Variable& given = gamma.defined() ? gamma : beta;
   const bool by_channel = given.defined() && given.shape().size() == 1;
-  const auto [g, b] = norm_arguments("layer_norm", x, gamma, beta, by_channel ? Shape{shape.back()} : normalized);
+  const auto affine = norm_arguments("layer_norm", x, gamma, beta, by_channel ? Shape{shape.back()} : normalized);
+  const Variable &g = affine.first, &b = affine.second;  // not [g, b]: clang 14 captures no structured bindings
   require_tail("layer_norm", x, tail);
   const auto composed = [axes, eps](const Variables& v) { return layer_norm_composed(v[0], v[1], v[2], axes, eps); };
   if (DerivedGradients::current()) return with_tail(composed({x, g, b}), tail.relu, tail.residual);
