@@ -80,7 +80,8 @@ struct Conv2dChoice {
   std::string implementation;  // oneDNN's name for its code
 };
 
-/// The convolutions that oneDNN has computed in this process, one entry for each geometry and pass.
+/// The convolutions that oneDNN has computed in this process, one entry for each geometry, pass, precision and
+/// algorithm.
 std::vector<Conv2dChoice> conv2d_choices();
 
 /// Takes `algorithm` for all convolutions of choice's pass and geometry, the number of images aside, from now on,

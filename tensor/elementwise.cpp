@@ -149,7 +149,7 @@ Tensor where(const Mask& mask, const Tensor& a, const Tensor& b) {
 
 Tensor relu_backward(const Tensor& dy, const Tensor& y) {
   require_same_shape("relu_backward", dy, y);
-  return zip("relu_backward", dy, y, [](Scalar d, Scalar v) { return v > 0 ? d : Scalar{0}; });
+  return zip("relu_backward", dy, y, [](Scalar d, Scalar v) { return v <= 0 ? Scalar{0} : d; });
 }
 
 void add_in_place(Tensor& a, const Tensor& b) {

@@ -56,7 +56,7 @@ Mask equal(const Tensor& a, const Tensor& b);
 Mask not_equal(const Tensor& a, const Tensor& b);
 /// a where the mask is true, else b; the three shapes broadcast.
 Tensor where(const Mask& mask, const Tensor& a, const Tensor& b);
-/// dy where y > 0, else 0: the gradient of relu from its output. Same shapes.
+/// 0 where y ≤ 0, else dy (also where y is NaN): the gradient of relu from its output. Same shapes.
 Tensor relu_backward(const Tensor& dy, const Tensor& y);
 
 /// a += b and a += factor·b, same shapes, in place.

@@ -10,6 +10,7 @@
 
 #include "tensor/error.hpp"
 #include "tensor/kernels/onednn_conv2d.hpp"
+#include "tensor/precision.hpp"
 
 namespace xtg::kernels {
 namespace {
@@ -81,6 +82,13 @@ std::optional<Enum> named(const std::string& name) {
   return std::nullopt;
 }
 
+/// "forward 8x8 64->64 kernel 3x3 stride 1 padding 1 dilation 1 groups 1 fp32: direct"
+std::string entry_of(const kernels::Key& k, Conv2dAlgorithm algorithm) {
+  return fmt::format("{} {}x{} {}->{} kernel {}x{} stride {} padding {} dilation {} groups {} {}: {}",
+                     to_string(static_cast<Conv2dPass>(k[10])), k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8],
+                     k[9], k[11] != 0 ? "bf16" : "fp32", to_string(algorithm));
+}
+
 }  // namespace
 
 void set_conv2d_algorithm(const Conv2dChoice& choice, Conv2dAlgorithm algorithm) {
@@ -89,16 +97,11 @@ void set_conv2d_algorithm(const Conv2dChoice& choice, Conv2dAlgorithm algorithm)
   t.algorithms[kernels::key_of(choice.geometry, choice.pass, choice.bfloat16)] = algorithm;
 }
 
-// "forward 8x8 64->64 kernel 3x3 stride 1 padding 1 dilation 1 groups 1 fp32: direct; …"
-
 std::string conv2d_algorithms() {
   kernels::Tuned& t = kernels::tuned();
   const std::lock_guard<std::mutex> lock(t.mutex);
   std::string text;
-  for (const auto& [k, algorithm] : t.algorithms)
-    text += fmt::format("{}{} {}x{} {}->{} kernel {}x{} stride {} padding {} dilation {} groups {} {}: {}",
-                        text.empty() ? "" : "; ", to_string(static_cast<Conv2dPass>(k[10])), k[0], k[1], k[2], k[3],
-                        k[4], k[5], k[6], k[7], k[8], k[9], k[11] != 0 ? "bf16" : "fp32", to_string(algorithm));
+  for (const auto& [key, algorithm] : t.algorithms) text += (text.empty() ? "" : "; ") + entry_of(key, algorithm);
   return text;
 }
 
@@ -115,11 +118,15 @@ void set_conv2d_algorithms(const std::string& text) {
         algorithm.data());
     const auto p = named<Conv2dPass>(pass.data());
     const auto a = named<Conv2dAlgorithm>(algorithm.data());
-    require<FormatError>(fields == 13 && p && a,
-                         "set_conv2d_algorithms: expected \"forward 8x8 64->64 kernel …: direct\", got \"{}\"", entry);
-    k[10] = static_cast<std::size_t>(*p);
-    k[11] = std::string(precision.data()) == "bf16" ? 1 : 0;
-    algorithms[k] = *a;
+    if (fields == 13 && p && a) {
+      k[10] = static_cast<std::size_t>(*p);
+      k[11] = std::string(precision.data()) == "bf16" ? 1 : 0;
+      algorithms[k] = *a;
+    }
+    // sscanf is lenient, so what was read is written again and compared.
+    const std::string trimmed = entry.substr(entry.compare(0, 1, " ") == 0 ? 1 : 0);
+    require<FormatError>(fields == 13 && p && a && trimmed == entry_of(k, *a),
+                         "set_conv2d_algorithms: expected 'forward 8x8 64->64 kernel …: direct', got '{}'", entry);
   }
   kernels::Tuned& t = kernels::tuned();
   const std::lock_guard<std::mutex> lock(t.mutex);
@@ -144,6 +151,9 @@ std::vector<std::optional<double>> time_conv2d(const Conv2dChoice& choice, int r
   const Tensor x(g.input_shape(), Scalar(0.1)), w(g.weight_shape(), Scalar(0.1)), dy(g.output_shape(), Scalar(0.1));
   std::vector<std::optional<double>> seconds(3);
   const std::string before = conv2d_algorithms();
+  const Precision precision = matmul_precision();
+  if (choice.bfloat16 && !bfloat16_available()) return seconds;
+  set_matmul_precision(choice.bfloat16 ? Precision::BFloat16 : Precision::Full);
   for (std::size_t k = 0; k < seconds.size(); ++k) {
     const auto algorithm = static_cast<Conv2dAlgorithm>(k);
     const std::string name = kernels::onednn_implementation(g, choice.pass, algorithm, choice.bfloat16);
@@ -162,6 +172,7 @@ std::vector<std::optional<double>> time_conv2d(const Conv2dChoice& choice, int r
     std::nth_element(times.begin(), times.begin() + repetitions / 2, times.end());
     seconds[k] = times[static_cast<std::size_t>(repetitions) / 2];
   }
+  set_matmul_precision(precision);
   set_conv2d_algorithms(before);
   return seconds;
 }

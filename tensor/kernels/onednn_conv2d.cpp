@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <set>
 #include <unordered_map>
 
 #include "tensor/parallel.hpp"
@@ -28,6 +29,10 @@ struct Request {
   bool bfloat16, bias, relu;
 };
 
+/// Geometry, pass, algorithm and precision, and then what else a plan depends on: bias, relu and thread count.
+using Key = std::array<std::size_t, 17>;
+constexpr std::ptrdiff_t kChoiceFields = 14;
+
 /// A convolution made ready: the primitive, and how its arrays lie. Those that do not lie as ours (channels-last,
 /// float; weights (O, KH, KW, I)) are reordered. In our order oneDNN would silently run its reference loops on the
 /// weights.
@@ -35,6 +40,8 @@ struct Plan {
   Conv2dChoice choice;
   memory::desc x, w, y, bias, our_x, our_w, our_y;
   memory weights;  // the blocked ones
+  Key key;
+  bool ran = false;
   dnnl::primitive convolution;
   dnnl::reorder reorder_x, reorder_w, reorder_y;  // to the primitive, or from it for what it computes
 };
@@ -59,7 +66,7 @@ struct Cache {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   std::mutex mutex;  // plans and scratch memory are used by one convolution at a time
-  std::map<std::array<std::size_t, 17>, std::unique_ptr<Plan>> plans;
+  std::map<Key, std::unique_ptr<Plan>> plans;
   std::vector<const Plan*> order;  // of their making
   Scratch x, y;
 };
@@ -186,16 +193,19 @@ std::unique_ptr<Plan> make_plan(const dnnl::engine& engine, const Request& reque
   }
 }
 
+/// Forgets all plans if there are too many: before an operation, which may hold several.
+void make_room(Cache& c) {
+  if (c.plans.size() < kMaxPlans) return;
+  c.order.clear();
+  c.plans.clear();
+}
+
 /// The plan for a request, null where there is none or an array is empty: there oneDNN would leave the result as it is.
 /// The cache's mutex is held.
 Plan* plan_for(const Request& request) {
   const Conv2dGeometry& g = request.geometry;
   if (g.n * g.h * g.w * g.in * g.out == 0) return nullptr;
   Cache& c = cache();
-  if (c.plans.size() >= kMaxPlans) {
-    c.order.clear();
-    c.plans.clear();
-  }
   // A primitive splits its work for the thread count it was made with, and its sums with it.
   const auto threads = static_cast<std::size_t>(num_threads());
   const auto [entry, is_new] =
@@ -204,7 +214,10 @@ Plan* plan_for(const Request& request) {
                            request.bfloat16, request.bias, request.relu, threads});
   if (is_new) {
     entry->second = make_plan(c.engine, request);
-    if (entry->second) c.order.push_back(entry->second.get());
+    if (entry->second) {
+      entry->second->key = entry->first;
+      c.order.push_back(entry->second.get());
+    }
   }
   return entry->second.get();
 }
@@ -256,8 +269,10 @@ bool onednn_conv2d_forward(const Conv2dGeometry& g, const Scalar* x, const Scala
                            Scalar* y) {
   Cache& c = cache();
   const std::lock_guard<std::mutex> lock(c.mutex);
-  const Plan* const plan = fast_plan_for(g, Pass::Forward, bias != nullptr, relu);
+  make_room(c);
+  Plan* const plan = fast_plan_for(g, Pass::Forward, bias != nullptr, relu);
   if (plan == nullptr) return false;
+  plan->ran = true;
   const memory to = result(plan->our_y, plan->y, plan->reorder_y, y, c.y);
   std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, argument(plan->our_x, plan->x, plan->reorder_x, x, c.x)},
                                                {DNNL_ARG_WEIGHTS, weights(*plan, w)},
@@ -273,13 +288,15 @@ bool onednn_conv2d_backward(const Conv2dGeometry& g, const Scalar* dy, const Sca
                             Scalar* dw) {
   Cache& c = cache();
   const std::lock_guard<std::mutex> lock(c.mutex);
-  const Plan* const for_x = dx != nullptr ? fast_plan_for(g, Pass::BackwardInput, false, false) : nullptr;
-  const Plan* const for_w = dw != nullptr ? fast_plan_for(g, Pass::BackwardWeight, false, false) : nullptr;
+  make_room(c);
+  Plan* const for_x = dx != nullptr ? fast_plan_for(g, Pass::BackwardInput, false, false) : nullptr;
+  Plan* const for_w = dw != nullptr ? fast_plan_for(g, Pass::BackwardWeight, false, false) : nullptr;
   if ((dx != nullptr && for_x == nullptr) || (dw != nullptr && for_w == nullptr)) return false;
   memory up;
   if (for_x != nullptr) {
     up = argument(for_x->our_y, for_x->y, for_x->reorder_y, dy, c.y);
     const memory to = result(for_x->our_x, for_x->x, for_x->reorder_x, dx, c.x);
+    for_x->ran = true;
     for_x->convolution.execute(
         c.stream, {{DNNL_ARG_DIFF_DST, up}, {DNNL_ARG_WEIGHTS, weights(*for_x, w)}, {DNNL_ARG_DIFF_SRC, to}});
     finish(for_x->our_x, for_x->reorder_x, to, dx);
@@ -288,6 +305,7 @@ bool onednn_conv2d_backward(const Conv2dGeometry& g, const Scalar* dy, const Sca
     if (for_x == nullptr || for_x->y != for_w->y) up = argument(for_w->our_y, for_w->y, for_w->reorder_y, dy, c.y);
     const memory from = argument(for_w->our_x, for_w->x, for_w->reorder_x, x, c.x);
     const memory to = for_w->reorder_w ? for_w->weights : wrap(for_w->our_w, dw);
+    for_w->ran = true;
     for_w->convolution.execute(c.stream, {{DNNL_ARG_DIFF_DST, up}, {DNNL_ARG_SRC, from}, {DNNL_ARG_DIFF_WEIGHTS, to}});
     finish(for_w->our_w, for_w->reorder_w, to, dw);
   }
@@ -297,6 +315,7 @@ bool onednn_conv2d_backward(const Conv2dGeometry& g, const Scalar* dy, const Sca
 
 std::string onednn_implementation(const Conv2dGeometry& geometry, Pass pass, Conv2dAlgorithm algorithm, bool bfloat16) {
   const std::lock_guard<std::mutex> lock(cache().mutex);
+  make_room(cache());
   const Plan* const plan = plan_for({geometry, pass, algorithm, bfloat16, false, false});
   return plan != nullptr ? plan->choice.implementation : "";
 }
@@ -304,8 +323,10 @@ std::string onednn_implementation(const Conv2dGeometry& geometry, Pass pass, Con
 std::vector<Conv2dChoice> onednn_choices() {
   const std::lock_guard<std::mutex> lock(cache().mutex);
   std::vector<Conv2dChoice> choices;
+  std::set<std::vector<std::size_t>> listed;  // plans with and without bias are one choice
   for (const Plan* plan : cache().order)
-    if (!is_reference(plan->choice.implementation)) choices.push_back(plan->choice);
+    if (plan->ran && listed.emplace(plan->key.begin(), plan->key.begin() + kChoiceFields).second)
+      choices.push_back(plan->choice);
   return choices;
 }
 

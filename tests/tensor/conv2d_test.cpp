@@ -2,10 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
-
 #include "tensor/kernels/conv2d_choice.hpp"
 #include "tensor/kernels/onednn_conv2d.hpp"
+#include "tests/conv2d_algorithms.hpp"
 #include "tests/reference/reference.hpp"
 #include "tests/testing.hpp"
 
@@ -15,9 +14,6 @@ using namespace xtg::testing;
 namespace {
 
 constexpr double kTolerance = sizeof(Scalar) == 8 ? 1e-12 : 1e-5;
-
-constexpr std::array<Conv2dPass, 3> kPasses = {Conv2dPass::Forward, Conv2dPass::BackwardInput,
-                                               Conv2dPass::BackwardWeight};
 
 void compare(const Shape& x_shape, const Shape& w_shape, std::size_t stride, std::size_t padding, bool with_bias,
              std::size_t dilation = 1, std::size_t groups = 1) {
@@ -102,6 +98,22 @@ TEST_CASE("conv2d: more geometries than plans are kept for") {
     std::copy_n(x.data(), n, part.data());
     const Tensor y = conv2d(part, w, nullptr, 1, 0);
     REQUIRE(y.data()[n - 1] == doctest::Approx(x.data()[n - 1] * w.data()[0]));
+  }
+}
+
+TEST_CASE("conv2d: more geometries than plans are kept for, both gradients at once") {
+  // Each takes two plans; a third one in between, so that room runs out before the first as well as the second of them.
+  const Tensor w = normal({16, 1, 1, 16}, 1);
+  for (const bool odd : {false, true}) {
+    if (odd) conv2d(zeros({1, 2, 1, 16}), w, nullptr, 1, 0);
+    for (std::size_t n = 1; n <= 520; ++n) {
+      const Conv2dGeometry g = conv2d_geometry({1, odd ? 2U : 1U, n, 16}, w.shape(), 1, 0);
+      const Conv2dGradients d = conv2d_backward(ones(g.output_shape()), ones(g.input_shape()), w, g, true, true);
+      REQUIRE(d.dw->data()[0] == doctest::Approx(static_cast<double>(g.h * n)));
+      double sum = 0;
+      for (std::size_t o = 0; o < 16; ++o) sum += static_cast<double>(w.data()[16 * o]);
+      REQUIRE(d.dx->data()[0] == doctest::Approx(sum).epsilon(1e-5));
+    }
   }
 }
 

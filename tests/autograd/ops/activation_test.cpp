@@ -236,6 +236,52 @@ TEST_CASE("activations: the two forms of gelu differ, by less than the paper's a
   CHECK(difference < 1e-3);
 }
 
+TEST_CASE("relu: the gradient flows where x is NaN, through the analytic backward as through the definition") {
+  for (const bool derived : {false, true}) {
+    const DerivedGradients mode(derived);
+    Variable x(tensor({std::nan(""), -1, 2, 0}, {4}), true);
+    relu(x).backward(tensor({2, 3, 4, 5}, {4}));
+    CHECK(identical(x.grad(), tensor({2, 0, 4, 0}, {4})));
+  }
+}
+
+TEST_CASE("add_relu: the sum, then relu; both gradients are dy where the result is positive") {
+  for (const bool derived : {false, true}) {
+    CAPTURE(derived);
+    const DerivedGradients mode(derived);
+    const double nan = std::nan("");
+    const Tensor a = tensor({1, -2, 3, 1, nan, 0.5, 2}, {7}), b = tensor({2, 1, -3, -2, 1, nan, -1.5}, {7});
+    const Tensor dy = tensor({2, 3, 4, 5, 6, 7, -8}, {7});
+    Variable x(a, true), residual(b, true);
+    const Variable y = add_relu(x, residual);
+    CHECK(std::string(y.node()->name) == (derived ? "where" : "add_relu"));
+    for (const std::size_t i : {4, 5}) CHECK(std::isnan(y.value().data()[i]));
+    Tensor without = y.value();
+    without.data()[4] = without.data()[5] = 9;
+    CHECK(identical(without, tensor({3, 0, 0, 0, 9, 9, 0.5}, {7})));
+    y.backward(dy);
+    CHECK(identical(x.grad(), tensor({2, 0, 0, 0, 6, 7, -8}, {7})));  // 0 where the sum is 0, dy where it is NaN
+    CHECK(identical(residual.grad(), x.grad()));
+    x.mutable_grad().data()[0] = 50;  // an array of its own
+    CHECK(residual.grad().data()[0] == 2);
+
+    Variable twice(a, true);
+    add_relu(twice, twice).backward(dy);
+    CHECK(identical(twice.grad(), tensor({4, 0, 8, 10, 12, 14, -16}, {7})));
+  }
+}
+
+TEST_CASE("add_relu: other shapes are refused, and none is broadcast") {
+  for (const bool derived : {false, true}) {
+    const DerivedGradients mode(derived);
+    const Variable x(ones({2, 3}), true);
+    for (const Shape& other : {Shape{3}, Shape{2, 1}, Shape{3, 2}, Shape{}})
+      CHECK(error_of([&] { add_relu(x, Variable(ones(other))); }) ==
+            "ShapeError: add_relu: expected equal shapes, got (2, 3) and " + to_string(other));
+    CHECK(add_relu(Variable(ones({0, 3})), Variable(ones({0, 3}))).shape() == Shape{0, 3});
+  }
+}
+
 #ifdef XTGRAD_DOUBLE
 
 TEST_CASE("activations: gradients and second derivatives against finite differences") {
@@ -246,6 +292,12 @@ TEST_CASE("activations: gradients and second derivatives against finite differen
     CHECK(check_two_orders([&](const Variables& v) { return square(op.function(v[0]) * v[1]) + v[0] * v[1]; },
                            {at, positive({3, 1}, 9)}) == "");
   }
+}
+
+TEST_CASE("add_relu: gradients and second derivatives against finite differences") {
+  const auto f = [](const Variables& v) { return square(add_relu(v[0] * v[1], v[1])); };
+  CHECK(check_two_orders(f, {normal({4, 3, 5}, 8), normal({4, 3, 5}, 9)}) == "");
+  CHECK(check_two_orders([](const Variables& v) { return square(add_relu(v[0], v[0])); }, {normal({4, 3}, 8)}) == "");
 }
 
 #endif

@@ -19,6 +19,9 @@ namespace xtg::testing {
 
 using NormFunction = std::function<Variable(const Variable& x, const Variable& gamma, const Variable& beta)>;
 
+using TailedNorm =
+    std::function<Variable(const Variable& x, const Variable& gamma, const Variable& beta, const nn::NormTail& tail)>;
+
 /// The number of the set in which element i of x is normalized: equal numbers, one mean and one variance.
 using SetOf = std::function<std::size_t(std::size_t i)>;
 
@@ -28,48 +31,68 @@ struct Case {
   double eps;
   NormFunction norm;
   SetOf set_of;
+  TailedNorm tailed = nullptr;  // the same with a tail
 };
+
+inline Case make_case(const std::string& name, const Shape& shape, const Shape& affine_shape, double eps,
+                      const TailedNorm& norm, const SetOf& set_of) {
+  const auto plain = [norm](const Variable& x, const Variable& g, const Variable& b) { return norm(x, g, b, {}); };
+  return {name, shape, affine_shape, eps, plain, set_of, norm};
+}
 
 inline Case batch(const Shape& shape, double eps = 1e-5) {
   const std::size_t C = shape.back();
-  return {fmt::format("batch norm of {}, eps {}", to_string(shape), eps),
-          shape,
-          {C},
-          eps,
-          [=](const Variable& x, const Variable& g, const Variable& b) { return nn::batch_norm(x, g, b, eps); },
-          [=](std::size_t i) { return i % C; }};
+  return make_case(
+      fmt::format("batch norm of {}, eps {}", to_string(shape), eps), shape, {C}, eps,
+      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
+        return nn::batch_norm(x, g, b, eps, std::nullopt, tail);
+      },
+      [=](std::size_t i) { return i % C; });
 }
 
 /// gamma and beta have the shape of the last `affine_axes` axes, those that are normalized unless given.
 inline Case layer(const Shape& shape, std::size_t axes, double eps = 1e-5, std::size_t affine_axes = 0) {
   const auto last = [&](std::size_t n) { return Shape(shape.end() - static_cast<std::ptrdiff_t>(n), shape.end()); };
   const std::size_t K = count(last(axes));
-  return {fmt::format("layer norm of {}, {} axes, eps {}", to_string(shape), axes, eps),
-          shape,
-          last(affine_axes == 0 ? axes : affine_axes),
-          eps,
-          [=](const Variable& x, const Variable& g, const Variable& b) { return nn::layer_norm(x, g, b, axes, eps); },
-          [=](std::size_t i) { return i / K; }};
+  return make_case(
+      fmt::format("layer norm of {}, {} axes, eps {}", to_string(shape), axes, eps), shape,
+      last(affine_axes == 0 ? axes : affine_axes), eps,
+      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
+        return nn::layer_norm(x, g, b, axes, eps, tail);
+      },
+      [=](std::size_t i) { return i / K; });
 }
 
 inline Case instance(const Shape& shape, double eps = 1e-5) {
   const std::size_t C = shape.back(), K = count(shape) / shape[0];
-  return {fmt::format("instance norm of {}, eps {}", to_string(shape), eps),
-          shape,
-          {C},
-          eps,
-          [=](const Variable& x, const Variable& g, const Variable& b) { return nn::instance_norm(x, g, b, eps); },
-          [=](std::size_t i) { return i / K * C + i % C; }};
+  return make_case(
+      fmt::format("instance norm of {}, eps {}", to_string(shape), eps), shape, {C}, eps,
+      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
+        return nn::instance_norm(x, g, b, eps, std::nullopt, tail);
+      },
+      [=](std::size_t i) { return i / K * C + i % C; });
 }
 
 inline Case group(const Shape& shape, std::size_t groups, double eps = 1e-5) {
   const std::size_t C = shape.back(), K = count(shape) / shape[0], D = C / groups;
-  return {fmt::format("group norm of {}, {} groups, eps {}", to_string(shape), groups, eps),
-          shape,
-          {C},
-          eps,
-          [=](const Variable& x, const Variable& g, const Variable& b) { return nn::group_norm(x, g, b, groups, eps); },
-          [=](std::size_t i) { return i / K * groups + i % C / D; }};
+  return make_case(
+      fmt::format("group norm of {}, {} groups, eps {}", to_string(shape), groups, eps), shape, {C}, eps,
+      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
+        return nn::group_norm(x, g, b, groups, eps, tail);
+      },
+      [=](std::size_t i) { return i / K * groups + i % C / D; });
+}
+
+/// Batch norm in evaluation mode, with some statistics.
+inline Case evaluation(const Shape& shape, double eps = 1e-5) {
+  const std::size_t C = shape.back();
+  const Tensor mean = normal({C}, 21), var = positive({C}, 22);
+  return make_case(
+      fmt::format("batch norm of {} in evaluation mode, eps {}", to_string(shape), eps), shape, {C}, eps,
+      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
+        return nn::batch_norm_eval(x, g, b, mean, var, eps, tail);
+      },
+      nullptr);
 }
 
 inline std::vector<Case> cases() {

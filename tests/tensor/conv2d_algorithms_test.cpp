@@ -1,0 +1,279 @@
+// Which algorithm a convolution gets, and that each of them computes it.
+
+#include <doctest/doctest.h>
+
+#include "tensor/kernels/conv2d_choice.hpp"
+#include "tensor/kernels/onednn_conv2d.hpp"
+#include "tests/conv2d_algorithms.hpp"
+#include "tests/precision.hpp"
+#include "tests/testing.hpp"
+
+using namespace xtg;
+using namespace xtg::testing;
+
+namespace {
+
+std::string onednn_name(const Conv2dGeometry& g, Conv2dPass pass, Conv2dAlgorithm algorithm, bool bfloat16 = false) {
+  const std::string name = kernels::onednn_implementation(g, pass, algorithm, bfloat16);
+  return kernels::is_reference(name) ? "" : name;
+}
+
+/// Whether this build has oneDNN.
+bool has_onednn() {
+  return onednn_name(conv2d_geometry({1, 8, 8, 16}, {16, 3, 3, 16}, 1, 1), kPasses[0], kAlgorithms[0]) != "";
+}
+
+std::vector<Conv2dGeometry> geometries() {
+  struct Setting {
+    Shape x, w;
+    std::size_t stride, padding, dilation, groups;
+  };
+  std::vector<Conv2dGeometry> list;
+  for (const Setting& s :
+       {Setting{{3, 12, 12, 3}, {16, 3, 3, 3}, 1, 1, 1, 1}, Setting{{3, 12, 10, 16}, {16, 3, 3, 16}, 1, 1, 1, 1},
+        Setting{{3, 12, 12, 16}, {32, 3, 3, 16}, 2, 1, 1, 1}, Setting{{3, 9, 8, 32}, {32, 3, 3, 32}, 1, 1, 1, 1},
+        Setting{{3, 8, 8, 32}, {64, 3, 3, 32}, 2, 1, 1, 1}, Setting{{2, 8, 8, 64}, {64, 3, 3, 64}, 1, 1, 1, 1},
+        Setting{{1, 7, 9, 64}, {48, 3, 3, 64}, 1, 0, 1, 1}, Setting{{2, 6, 7, 48}, {64, 3, 3, 48}, 1, 2, 1, 1},
+        Setting{{2, 8, 8, 32}, {64, 1, 1, 32}, 2, 0, 1, 1}, Setting{{2, 9, 9, 32}, {32, 3, 3, 32}, 1, 2, 2, 1},
+        Setting{{2, 8, 8, 32}, {32, 3, 3, 8}, 1, 1, 1, 4}, Setting{{2, 7, 8, 16}, {16, 5, 5, 16}, 1, 2, 1, 1}})
+    list.push_back(conv2d_geometry(s.x, s.w, s.stride, s.padding, s.dilation, s.groups));
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d algorithms: each that oneDNN has computes each pass") {
+  std::array<int, 3> compared{};
+  const KeepAlgorithms keep;
+  for (const Conv2dGeometry& g : geometries()) {
+    const Tensor x = normal(g.input_shape(), 1), w = normal(g.weight_shape(), 2), b = normal({g.out}, 3),
+                 dy = normal(g.output_shape(), 4);
+    const NaiveConv2d plain(x, w, nullptr, dy, g), naive(x, w, &b, dy, g);
+    Tensor open = naive.y;
+    for (std::size_t i = 0; i < open.size(); ++i) open.data()[i] = std::max(open.data()[i], Scalar{0});
+    for (const Conv2dAlgorithm algorithm : kAlgorithms) {
+      CAPTURE(to_string(algorithm));
+      CAPTURE(to_string(g.input_shape()));
+      CAPTURE(to_string(g.weight_shape()));
+      for (const Conv2dPass pass : kPasses) {
+        set_conv2d_algorithm({g, pass, false, algorithm, ""}, algorithm);
+        const std::string name = onednn_name(g, pass, algorithm);
+        if (name.empty()) continue;
+        CHECK(conv2d_implementation(g, pass) == name);
+        ++compared[static_cast<std::size_t>(algorithm)];
+      }
+      CHECK(l2_error(conv2d(x, w, nullptr, g.stride, g.padding, g.dilation, g.groups), plain.y) < 1e-4);
+      CHECK(l2_error(conv2d(x, w, &b, g.stride, g.padding, g.dilation, g.groups), naive.y) < 1e-4);
+      CHECK(l2_error(conv2d(x, w, &b, g.stride, g.padding, g.dilation, g.groups, true), open) < 1e-4);
+      CHECK(l2_error(conv2d_backward_input(dy, w, g), naive.dx) < 1e-4);
+      CHECK(l2_error(conv2d_backward_weight(dy, x, g), naive.dw) < 1e-4);
+      const Conv2dGradients both = conv2d_backward(dy, x, w, g, true, true);
+      CHECK(l2_error(*both.dx, naive.dx) < 1e-4);
+      CHECK(l2_error(*both.dw, naive.dw) < 1e-4);
+    }
+    // Both gradients at once, by two algorithms: what they share of dy may lie differently.
+    for (const auto& [for_x, for_w] : {std::pair(0, 1), {0, 2}, {1, 0}, {1, 2}, {2, 0}, {2, 1}}) {
+      CAPTURE(for_x);
+      CAPTURE(for_w);
+      set_conv2d_algorithm({g, Conv2dPass::BackwardInput, false, kAlgorithms[0], ""},
+                           static_cast<Conv2dAlgorithm>(for_x));
+      set_conv2d_algorithm({g, Conv2dPass::BackwardWeight, false, kAlgorithms[0], ""},
+                           static_cast<Conv2dAlgorithm>(for_w));
+      const Conv2dGradients both = conv2d_backward(dy, x, w, g, true, true);
+      CHECK(l2_error(*both.dx, naive.dx) < 1e-4);
+      CHECK(l2_error(*both.dw, naive.dw) < 1e-4);
+    }
+  }
+  if (!has_onednn()) {
+    MESSAGE("no oneDNN in this build: matrix products alone were compared");
+    CHECK(compared == std::array<int, 3>{});
+  } else {
+    CHECK(compared[0] >= 20);
+    CHECK(compared[1] >= 20);
+    if (compared[2] == 0) MESSAGE("oneDNN has no Winograd on this processor");
+  }
+}
+
+TEST_CASE("conv2d algorithms: the table's choice, and what runs, is never a reference implementation") {
+  std::vector<Conv2dGeometry> list = geometries();
+  for (const std::size_t n : {1, 128})
+    for (const auto& [size, channels] : {std::pair<std::size_t, std::size_t>{32, 16}, {16, 32}, {8, 64}, {4, 512}})
+      list.push_back(conv2d_geometry({n, size, size, channels}, {channels, 3, 3, channels}, 1, 1));
+  for (const Precision precision : {Precision::Full, Precision::BFloat16}) {
+    const bool bfloat16 = precision == Precision::BFloat16;
+    if (bfloat16 && !bfloat16_available()) {
+      MESSAGE("bfloat16 skipped: not in this build or on this processor");
+      continue;
+    }
+    const MatmulPrecision set(precision);
+    for (const Conv2dGeometry& g : list)
+      for (const Conv2dPass pass : kPasses) {
+        CAPTURE(to_string(g.input_shape()));
+        CAPTURE(to_string(g.weight_shape()));
+        CAPTURE(to_string(pass));
+        CAPTURE(bfloat16);
+        const std::string name = conv2d_implementation(g, pass);
+        CHECK_FALSE(name.empty());
+        CHECK_FALSE(contains(name, "ref"));
+        const Conv2dAlgorithm chosen = kernels::chosen_algorithm(g, pass, bfloat16);
+        CHECK(chosen == kernels::table_algorithm(g, pass, bfloat16));
+        if (bfloat16) CHECK(chosen == Conv2dAlgorithm::Direct);
+        if (chosen != Conv2dAlgorithm::Direct) {
+          CHECK(g.kh == 3);
+          CHECK(g.stride == 1);
+          CHECK(std::min(g.in, g.out) >= 32);
+        }
+      }
+  }
+}
+
+TEST_CASE("conv2d algorithms: one that is set is what runs, for any number of images, and for nothing else") {
+  const KeepAlgorithms keep;
+  const Conv2dGeometry g = conv2d_geometry({2, 8, 8, 64}, {64, 3, 3, 64}, 1, 1);
+  Conv2dGeometry more = g, other = g;
+  more.n = 5;
+  other.h = other.oh = 9;
+  for (const Conv2dPass pass : kPasses)
+    for (const Conv2dAlgorithm algorithm : kAlgorithms) {
+      set_conv2d_algorithms("");
+      CAPTURE(to_string(algorithm));
+      CAPTURE(to_string(pass));
+      set_conv2d_algorithm({g, pass, false, Conv2dAlgorithm::Direct, ""}, algorithm);
+      for (const Conv2dGeometry& same : {g, more}) {
+        CHECK(kernels::chosen_algorithm(same, pass, false) == algorithm);
+        std::string expected = onednn_name(same, pass, algorithm);
+        if (expected.empty()) expected = onednn_name(same, pass, Conv2dAlgorithm::Direct);
+        CHECK(conv2d_implementation(same, pass) == (has_onednn() ? expected : "gemm"));
+      }
+      CHECK(kernels::chosen_algorithm(g, pass, true) == Conv2dAlgorithm::Direct);  // another precision
+      CHECK(kernels::chosen_algorithm(other, pass, false) == kernels::table_algorithm(other, pass, false));
+      for (const Conv2dPass another : kPasses)
+        if (another != pass)
+          CHECK(kernels::chosen_algorithm(g, another, false) == kernels::table_algorithm(g, another, false));
+    }
+  // Blocked and direct are different code, so that the comparison above compares something.
+  if (has_onednn()) CHECK(onednn_name(g, kPasses[0], kAlgorithms[0]) != "");
+}
+
+TEST_CASE("conv2d algorithms: as text, and back") {
+  const KeepAlgorithms keep;
+  set_conv2d_algorithms("");
+  CHECK(conv2d_algorithms() == "");
+  const Conv2dGeometry g = conv2d_geometry({2, 8, 9, 64}, {48, 3, 4, 32}, 2, 1, 3, 2);
+  set_conv2d_algorithm({g, Conv2dPass::Forward, false, Conv2dAlgorithm::Direct, ""}, Conv2dAlgorithm::Blocked);
+  CHECK(conv2d_algorithms() == "forward 8x9 64->48 kernel 3x4 stride 2 padding 1 dilation 3 groups 2 fp32: blocked");
+  set_conv2d_algorithm({g, Conv2dPass::BackwardInput, true, Conv2dAlgorithm::Direct, ""}, Conv2dAlgorithm::Winograd);
+  set_conv2d_algorithm({g, Conv2dPass::BackwardWeight, false, Conv2dAlgorithm::Blocked, ""}, Conv2dAlgorithm::Direct);
+  const std::string text = conv2d_algorithms();
+  CHECK(contains(text, "; backward_input 8x9 64->48 kernel 3x4 stride 2 padding 1 dilation 3 groups 2 bf16: winograd"));
+  CHECK(contains(text, "backward_weight 8x9 64->48 kernel 3x4 stride 2 padding 1 dilation 3 groups 2 fp32: direct"));
+
+  set_conv2d_algorithms("");
+  CHECK(conv2d_algorithms() == "");
+  CHECK(kernels::chosen_algorithm(g, Conv2dPass::Forward, false) == Conv2dAlgorithm::Direct);
+  set_conv2d_algorithms(text);
+  CHECK(conv2d_algorithms() == text);
+  CHECK(kernels::chosen_algorithm(g, Conv2dPass::Forward, false) == Conv2dAlgorithm::Blocked);
+  CHECK(kernels::chosen_algorithm(g, Conv2dPass::BackwardInput, true) == Conv2dAlgorithm::Winograd);
+  CHECK(kernels::chosen_algorithm(g, Conv2dPass::BackwardInput, false) == Conv2dAlgorithm::Direct);
+
+  const std::string one = "forward 8x9 64->48 kernel 3x4 stride 2 padding 1 dilation 3 groups 2 fp32: direct";
+  set_conv2d_algorithms(one);  // instead of what was set before
+  CHECK(conv2d_algorithms() == one);
+}
+
+TEST_CASE("conv2d algorithms: any other text is refused, and changes nothing") {
+  const KeepAlgorithms keep;
+  const std::string good = "forward 8x8 64->64 kernel 3x3 stride 1 padding 1 dilation 1 groups 1 fp32: direct";
+  set_conv2d_algorithms(good);
+  const auto refused = [&](const std::string& text, const std::string& entry) {
+    std::string message;
+    try {
+      set_conv2d_algorithms(text);
+    } catch (const FormatError& error) {
+      message = error.what();
+    }
+    CHECK(message == "set_conv2d_algorithms: expected 'forward 8x8 64->64 kernel …: direct', got '" + entry + "'");
+    CHECK(conv2d_algorithms() == good);
+  };
+  refused("fast", "fast");
+  refused(" ", " ");
+  refused(";", "");
+  refused(good + "; quickly", " quickly");
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{{"direct", "indirect"},
+                                                                                 {"direct", ""},
+                                                                                 {"direct", "direct now"},
+                                                                                 {"forward", "sideways"},
+                                                                                 {"8x8", "8x-8"},
+                                                                                 {"fp32", "fp64"},
+                                                                                 {"fp32", "fp3"},
+                                                                                 {"stride 1", "stride one"},
+                                                                                 {"groups 1 ", ""},
+                                                                                 {"8x8", "8x8.5"}}) {
+    std::string text = good;
+    text.replace(text.find(from), from.size(), to);
+    refused(text, text);
+  }
+}
+
+TEST_CASE("conv2d algorithms: times of all there are, which leave the settings as they were") {
+  const KeepAlgorithms keep;
+  const Conv2dGeometry g = conv2d_geometry({2, 8, 8, 32}, {32, 3, 3, 32}, 1, 1);
+  for (const std::string& before :
+       {std::string(),
+        std::string("forward 8x8 32->32 kernel 3x3 stride 1 padding 1 dilation 1 groups 1 fp32: blocked")}) {
+    set_conv2d_algorithms(before);
+    for (const Conv2dPass pass : kPasses) {
+      const auto seconds = time_conv2d({g, pass, false, Conv2dAlgorithm::Direct, ""}, 3);
+      REQUIRE(seconds.size() == 3);
+      for (std::size_t k = 0; k < 3; ++k) {
+        CHECK(seconds[k].has_value() == (onednn_name(g, pass, kAlgorithms[k]) != ""));
+        if (seconds[k]) CHECK((*seconds[k] > 0 && *seconds[k] < 10));
+      }
+      CHECK(seconds[0].has_value() == has_onednn());
+      CHECK(conv2d_algorithms() == before);
+    }
+  }
+  const auto timed = [&](int repetitions) {
+    return error_of([&] { time_conv2d({g, Conv2dPass::Forward, false, Conv2dAlgorithm::Direct, ""}, repetitions); });
+  };
+  CHECK(timed(1) == "");
+  CHECK(timed(0) == "ValueError: time_conv2d: expected at least 1 repetition, got 0");
+}
+
+TEST_CASE("conv2d algorithms: what ran is listed, once, and what was only asked about is not") {
+  const KeepAlgorithms keep;
+  set_conv2d_algorithms("");
+  const Conv2dGeometry g = conv2d_geometry({3, 13, 11, 16}, {48, 3, 3, 16}, 1, 1);  // no other test's
+  const auto listed = [&] {
+    std::vector<Conv2dChoice> of_g;
+    for (const Conv2dChoice& c : conv2d_choices())
+      if (c.geometry.h == 13 && c.geometry.w == 11 && c.geometry.n == 3 && c.geometry.out == 48) of_g.push_back(c);
+    return of_g;
+  };
+  const Tensor x = normal(g.input_shape(), 1), w = normal(g.weight_shape(), 2), b = normal({48}, 3),
+               dy = normal(g.output_shape(), 4);
+  conv2d_implementation(g, Conv2dPass::Forward);
+  CHECK(listed().empty());
+  conv2d(x, w, nullptr, 1, 1);
+  conv2d(x, w, &b, 1, 1);
+  conv2d(x, w, &b, 1, 1, 1, 1, true);
+  const std::size_t one = has_onednn() ? 1 : 0;
+  REQUIRE(listed().size() == one);
+  conv2d_backward(dy, x, w, g, false, true);
+  conv2d_backward(dy, x, w, g, true, true);
+  REQUIRE(listed().size() == 3 * one);
+  for (const Conv2dChoice& c : listed()) {
+    CHECK(c.implementation == conv2d_implementation(g, c.pass));
+    CHECK(c.algorithm == Conv2dAlgorithm::Direct);
+    CHECK_FALSE(c.bfloat16);
+  }
+  if (bfloat16_available()) {  // timing is running, in the precision that is asked about
+    const auto seconds = time_conv2d({g, Conv2dPass::Forward, true, Conv2dAlgorithm::Direct, ""}, 1);
+    CHECK(seconds[0].has_value());
+    std::size_t in_bfloat16 = 0;
+    for (const Conv2dChoice& c : listed()) in_bfloat16 += c.bfloat16 && c.algorithm == Conv2dAlgorithm::Direct;
+    CHECK(in_bfloat16 == 1);
+    CHECK(matmul_precision() == Precision::Full);
+  }
+}
