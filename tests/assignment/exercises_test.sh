@@ -11,7 +11,7 @@ program=none
 . "$root/tests/examples/program.sh"
 
 flags=(-std=c++17 -O1 -Wall -Wextra -Wpedantic -Werror -DXTGRAD_DOUBLE "-I$root/examples" "-I$root")
-libraries=(report.o "-L$build" -lxtgrad_tensor64 -lfmt "-Wl,-rpath,$build")
+libraries=(report.o "-L$build" -lxtgrad64 -lxtgrad_tensor64 -lfmt "-Wl,-rpath,$build")
 graders=$root/examples/assignment/grader
 g++ "${flags[@]}" -c "$graders/report.cpp" -o report.o || { echo 'not ok - report.cpp compiles'; exit 1; }
 
@@ -21,6 +21,7 @@ not_written() { [[ $status -eq 1 && $(grep -c '^not ok' output) -eq $(grep -c 'n
 # hinted CHECK TEXT: the check failed, and the line below says this.
 hinted() { [[ $status -eq 1 ]] && grep -A1 -E "^not ok .* $1: " output | grep -qF -- "$2"; }
 
+shopt -s nullglob
 numbers=("$@")
 if ((${#numbers[@]} == 0)); then
   for file in "$root"/tests/assignment/solutions/staged/exercise_[0-9][0-9].hpp; do

@@ -1,4 +1,4 @@
-// expect: E3.one: sum over the axes that b does not have, and over those where it has size 1
+// expect: E3.both: sum over the axes that b does not have, and over those where it has size 1
 #pragma once
 
 // Exercise 03, of docs/03-broadcast-reduce.md: the sum that undoes a broadcast.
