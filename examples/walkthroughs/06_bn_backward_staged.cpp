@@ -1,59 +1,14 @@
 // Batch norm's backward, one node at a time, each beside the tape's value. The page: docs/06-bn-backward-staged.md.
 
-#include <algorithm>
-#include <cmath>
-#include <xtgrad.hpp>
-
+#include "bn_staged.hpp"
 #include "drawing.hpp"
 #include "walkthrough.hpp"
 
-using namespace xtg;
-
 namespace {
-
-// region: forward
-struct Forward {
-  Tensor mean, centred, squares, var, rstd, x_hat, y;
-};
-
-Forward forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
-  Forward f;
-  f.mean = mean(x, {0}, true);                // 1   (1, C)
-  f.centred = subtract(x, f.mean);            // 2   (M, C)
-  f.squares = square(f.centred);              // 3   (M, C)
-  f.var = mean(f.squares, {0}, true);         // 4   (1, C)
-  f.rstd = rsqrt(add(f.var, eps));            // 5   (1, C)
-  f.x_hat = multiply(f.centred, f.rstd);      // 6   (M, C)
-  f.y = add(multiply(gamma, f.x_hat), beta);  // 7   (M, C)
-  return f;
-}
-// end region
-
-// region: backward
-struct Backward {
-  Tensor dgamma, dbeta, dx_hat, drstd, dvar, dsquares, dcentred, dmean, dx;
-};
-
-Backward backward(const Tensor& dy, const Tensor& gamma, const Forward& f) {
-  const double M = static_cast<double>(dy.shape()[0]);
-  Backward b;
-  b.dbeta = sum(dy, {0});                                          // 7   (C)
-  b.dgamma = sum(multiply(dy, f.x_hat), {0});                      // 7   (C)
-  b.dx_hat = multiply(dy, gamma);                                  // 7   (M, C)
-  b.drstd = sum(multiply(b.dx_hat, f.centred), {0}, true);         // 6   (1, C)
-  b.dvar = multiply(multiply(b.drstd, pow(f.rstd, 3)), -0.5);      // 5   (1, C)
-  b.dsquares = broadcast_to(multiply(b.dvar, 1 / M), dy.shape());  // 4   (M, C)
-  b.dcentred = add(multiply(b.dx_hat, f.rstd),                     // 6, the first of two ways
-                   multiply(multiply(f.centred, 2), b.dsquares));  // 3, the second
-  b.dmean = negative(sum(b.dcentred, {0}, true));                  // 2   (1, C)
-  b.dx = add(b.dcentred, multiply(b.dmean, 1 / M));                // 2 and 1: two ways again
-  return b;
-}
-// end region
 
 // region: tape
 /// The same seven lines on the tape, which is then asked for the gradient of every node.
-Backward from_tape(const Tensor& x0, const Tensor& gamma0, const Tensor& beta0, double eps, const Tensor& dy) {
+Gradients from_tape(const Tensor& x0, const Tensor& gamma0, const Tensor& beta0, double eps, const Tensor& dy) {
   const Variable x(x0, true), gamma(gamma0, true), beta(beta0, true);
   const Variable mean = xtg::mean(x, {0}, true), centred = x - mean, squares = square(centred),
                  var = xtg::mean(squares, {0}, true), rstd = rsqrt(var + eps), x_hat = centred * rstd,
@@ -66,43 +21,15 @@ Backward from_tape(const Tensor& x0, const Tensor& gamma0, const Tensor& beta0, 
 
 struct Node {
   const char* name;
-  Tensor Backward::*member;
+  Tensor Gradients::*member;
 };
 const std::vector<Node> kNodes = {
-    {"dbeta", &Backward::dbeta},       {"dgamma", &Backward::dgamma}, {"dx_hat", &Backward::dx_hat},
-    {"drstd", &Backward::drstd},       {"dvar", &Backward::dvar},     {"dsquares", &Backward::dsquares},
-    {"dcentred", &Backward::dcentred}, {"dmean", &Backward::dmean},   {"dx", &Backward::dx}};
-
-double largest(const Tensor& x) {
-  double result = 0;
-  for (const Scalar value : x) result = std::max(result, std::abs(value));
-  return result;
-}
-
-/// max|a − b| / max|b|, and infinite for another shape.
-double relative_error(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() ? largest(subtract(a, b)) / largest(b) : INFINITY;
-}
-
-const char* yes_or_stop(bool holds, const char* claim) {
-  if (!holds) throw std::runtime_error(std::string("not true: ") + claim);
-  return "yes";
-}
-
-/// The numbers of a column; what is rounding noise is shown as 0.
-std::string numbers(const Tensor& x) {
-  std::string text;
-  for (const Scalar value : x) text += fmt::format("{:8.4g}", std::abs(value) < 1e-12 ? 0 : value);
-  return text;
-}
-
-// region: column
-const Tensor column = tensor({3, 9, 11, 17}, {4, 1}), column_dy = tensor({1, 0, 2, -1}, {4, 1});
-const Tensor two = tensor({2}, {1}), one = tensor({1}, {1});  // gamma and beta; eps is 0, to keep the numbers round
-// end region
+    {"dbeta", &Gradients::dbeta},       {"dgamma", &Gradients::dgamma}, {"dx_hat", &Gradients::dx_hat},
+    {"drstd", &Gradients::drstd},       {"dvar", &Gradients::dvar},     {"dsquares", &Gradients::dsquares},
+    {"dcentred", &Gradients::dcentred}, {"dmean", &Gradients::dmean},   {"dx", &Gradients::dx}};
 
 void column_forward() {
-  const Forward f = forward(column, two, one, 0);
+  const Values f = forward(column, column_gamma, column_beta, 0);
   std::printf("      x         %s\n", numbers(column).c_str());
   std::printf("  1   mean      %s\n", numbers(f.mean).c_str());
   std::printf("  2   centred   %s\n", numbers(f.centred).c_str());
@@ -114,8 +41,8 @@ void column_forward() {
 }
 
 void column_backward() {
-  const Backward by_hand = backward(column_dy, two, forward(column, two, one, 0));
-  const Backward tape = from_tape(column, two, one, 0, column_dy);
+  const Gradients by_hand = backward(column_dy, column_gamma, forward(column, column_gamma, column_beta, 0));
+  const Gradients tape = from_tape(column, column_gamma, column_beta, 0, column_dy);
   std::printf("  %-10s %-33s %s\n", "", "by hand", "tape");
   std::printf("  %-10s%s\n", "dy", numbers(column_dy).c_str());
   for (const Node& n : kNodes) {
@@ -124,25 +51,11 @@ void column_backward() {
   }
 }
 
-/// 6 × 5: columns of spread 0.5 to 8 about 12, gammas of both signs, a random dy. Everything differs, so that no
-/// mistake hides.
-struct Problem {
-  Tensor x, dy, gamma = tensor({1.5, -0.7, 0.3, 2, -1.1}, {5}), beta = tensor({0.1, 0.2, -0.3, 0, 1}, {5});
-};
-Problem problem() {
-  Generator random(6);
-  const Tensor spread = tensor({0.5, 1, 2, 4, 8}, {5});
-  Problem p;
-  p.x = add(multiply(random_normal({6, 5}, random), spread), 12);
-  p.dy = random_normal({6, 5}, random);
-  return p;
-}
-
 void nodes() {
   const Problem p = problem();
   for (const double eps : {1e-5, 0.1}) {
-    const Backward by_hand = backward(p.dy, p.gamma, forward(p.x, p.gamma, p.beta, eps));
-    const Backward tape = from_tape(p.x, p.gamma, p.beta, eps, p.dy);
+    const Gradients by_hand = backward(p.dy, p.gamma, forward(p.x, p.gamma, p.beta, eps));
+    const Gradients tape = from_tape(p.x, p.gamma, p.beta, eps, p.dy);
     std::printf("eps = %g\n  %-10s %-8s %12s %12s   error below 1e-12\n", eps, "", "shape", "first number", "tape");
     for (const Node& n : kNodes) {
       const Tensor &a = by_hand.*n.member, &b = tape.*n.member;
@@ -153,8 +66,8 @@ void nodes() {
 }
 
 void zero_term() {
-  const Forward f = forward(column, two, one, 0);
-  const Backward b = backward(column_dy, two, f);
+  const Values f = forward(column, column_gamma, column_beta, 0);
+  const Gradients b = backward(column_dy, column_gamma, f);
   // region: ways
   const Tensor first_way = multiply(b.dx_hat, f.rstd);                     // through x_hat
   const Tensor second_way = multiply(multiply(f.centred, 2), b.dsquares);  // through squares
@@ -165,19 +78,17 @@ void zero_term() {
   std::printf("  through squares %s   %s\n", numbers(second_way).c_str(), numbers(dmean_second).c_str());
 
   const Problem p = problem();
-  const Forward g = forward(p.x, p.gamma, p.beta, 1e-5);
-  const Backward d = backward(p.dy, p.gamma, g);
+  const Values g = forward(p.x, p.gamma, p.beta, 1e-5);
+  const Gradients d = backward(p.dy, p.gamma, g);
   const double term = largest(sum(multiply(multiply(g.centred, 2), d.dsquares), {0}));
   std::printf("five random columns: the second part is below 1e-12 of dmean: %s\n",
               yes_or_stop(term < 1e-12 * largest(d.dmean), "the term is zero"));
 }
 
-double norm(const Tensor& x) { return std::sqrt(sum(square(x)).data()[0]); }
-
 void forget() {
   const Problem p = problem();
-  const Forward f = forward(p.x, p.gamma, p.beta, 1e-5);
-  const Backward b = backward(p.dy, p.gamma, f);
+  const Values f = forward(p.x, p.gamma, p.beta, 1e-5);
+  const Gradients b = backward(p.dy, p.gamma, f);
   const Tensor direct = multiply(b.dx_hat, f.rstd);  // the first way to centred; with the statistics held, all of dx
   const Tensor through_var = multiply(multiply(f.centred, 2), b.dsquares);
   const Tensor through_mean = broadcast_to(multiply(b.dmean, 1. / 6), p.x.shape());
@@ -190,7 +101,7 @@ void forget() {
                {"both", direct},
                {"the factor 2 of step 3", add(add(direct, multiply(through_var, 0.5)), through_mean)},
                {"the minus sign of step 5", add(subtract(direct, through_var), through_mean)},
-               {"squares in dmean", add(add(direct, through_var), multiply(sum(direct, {0}, true), -1. / 6))}};
+               {"the mean inside var", add(add(direct, through_var), multiply(sum(direct, {0}, true), -1. / 6))}};
   std::printf("  %-26s %-12s %-12s %s\n", "forgotten", "error of dx", "sum dx", "sum dx*x_hat");
   for (const auto& w : wrong) {
     const double error = norm(subtract(w.dx, b.dx)) / norm(b.dx);
@@ -207,8 +118,8 @@ std::string vector_text(const Tensor& x) {
 }
 
 void graph() {
-  const Forward f = forward(column, two, one, 0);
-  const Backward b = backward(column_dy, two, f);
+  const Values f = forward(column, column_gamma, column_beta, 0);
+  const Gradients b = backward(column_dy, column_gamma, f);
   Drawing d(1020, 330);
   struct Place {
     const char *name, *formula;
