@@ -28,11 +28,12 @@ inline void gnuplot(const std::string& commands, int width = 640, int height = 4
   if (pclose(pipe) != 0) throw std::runtime_error("gnuplot failed, or is not installed");
 }
 
-/// `program`: all sections; `program NAME...`: these; `program --svg NAME`: a figure. Returns the exit status.
+/// `program`: all sections; `program NAME...`: these; `program --svg NAME`, or `--dot NAME`, a figure.
+/// Returns the exit status.
 inline int walk(int argc, char** argv, const std::vector<Section>& sections, const std::vector<Section>& figures = {}) {
-  const bool svg = argc == 3 && std::strcmp(argv[1], "--svg") == 0;
+  const bool figure_wanted = argc == 3 && (std::strcmp(argv[1], "--svg") == 0 || std::strcmp(argv[1], "--dot") == 0);
   if (argc == 2 && std::strcmp(argv[1], "--help") == 0) {
-    std::printf("usage: %s [SECTION... | --svg FIGURE]\nsections, all unless named:\n", argv[0]);
+    std::printf("usage: %s [SECTION... | --svg FIGURE | --dot FIGURE]\nsections, all unless named:\n", argv[0]);
     for (const Section& s : sections) std::printf("  %-12s %s\n", s.name, s.what);
     for (const Section& f : figures) std::printf("figure %-12s %s\n", f.name, f.what);
     return 0;
@@ -41,9 +42,9 @@ inline int walk(int argc, char** argv, const std::vector<Section>& sections, con
   if (argc == 1) {
     for (const Section& s : sections) chosen.push_back(&s);
   }
-  for (int i = svg ? 2 : 1; i < argc; ++i) {
+  for (int i = figure_wanted ? 2 : 1; i < argc; ++i) {
     const std::size_t before = chosen.size();
-    for (const Section& s : svg ? figures : sections) {
+    for (const Section& s : figure_wanted ? figures : sections) {
       if (std::strcmp(s.name, argv[i]) == 0) chosen.push_back(&s);
     }
     if (chosen.size() == before) return std::fprintf(stderr, "no section or figure %s (see --help)\n", argv[i]), 2;
