@@ -18,29 +18,23 @@ void show(const char* name, Tensor x) {
   std::printf("%-10s %s\n", name, to_string(x, 4).c_str());
 }
 
-// region: forward
-/// x (M, C), gamma (C), beta (C) -> y (M, C)
-Tensor forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps, bool print) {
-  const Tensor mu = mean(x, {0});                            // (C)
-  const Tensor centred = subtract(x, mu);                    // (M, C)
-  const Tensor v = mean(square(centred), {0});               // (C)
-  const Tensor r = rsqrt(add(v, static_cast<Scalar>(eps)));  // (C)
-  const Tensor x_hat = multiply(centred, r);                 // (M, C)
-  const Tensor y = add(multiply(gamma, x_hat), beta);        // (M, C)
-  // end region
-  if (!print) return y;
-  show("gamma", gamma), show("beta", beta), show("x", x), show("mu", mu), show("v", v), show("rstd", r),
-      show("x_hat", x_hat), show("y", y);
-  return y;
-}
-
 void statistics() {
   const Tensor x = tensor({1, 50, 2, 30, 3, 10, 6, 30}, {4, 2});
   const Tensor gamma = tensor({1, 0.5}, {2}), beta = tensor({0, 3}, {2});
-  const Tensor y = forward(x, gamma, beta, kEps, true);
+  const Scalar eps = 1e-5;
+  // region: forward
+  const Tensor mu = mean(x, {0});                      // x (M, C) -> (C)
+  const Tensor centred = subtract(x, mu);              // (M, C)
+  const Tensor v = mean(square(centred), {0});         // (C)
+  const Tensor r = rsqrt(add(v, eps));                 // (C), rsqrt is one over the root
+  const Tensor x_hat = multiply(centred, r);           // (M, C)
+  const Tensor y = add(multiply(gamma, x_hat), beta);  // (M, C)
+  // end region
+  show("gamma", gamma), show("beta", beta), show("x", x), show("mu", mu), show("v", v), show("rstd", r);
+  show("x_hat", x_hat), show("y", y);
   show("mean of y", mean(y, {0}));
   show("var of y", variance(Variable(y), {0}, false, false).value());
-  const Tensor library = nn::batch_norm_forward(x, gamma, beta, kEps).y;
+  const Tensor library = nn::batch_norm_forward(x, gamma, beta, eps).y;
   std::printf("equal to the library's to 1e-12: %s\n", max(abs(subtract(y, library))).data()[0] < 1e-12 ? "yes" : "no");
 }
 
@@ -59,7 +53,7 @@ void eps() {
   std::printf("column          v         x_hat with eps = 1e-5\n");
   for (const double spread : {1.0, 0.01, 0.001, 0.0}) {
     const Tensor x = tensor({7 - spread, 7 + spread}, {2, 1});
-    const Tensor x_hat = forward(x, ones({1}), zeros({1}), kEps, false);
+    const Tensor x_hat = nn::batch_norm_forward(x, ones({1}), zeros({1}), kEps).y;
     std::printf("7 -+ %-9g %9.0e   -+ %.4f\n", spread, spread * spread, std::abs(x_hat.data()[1]));
   }
 }
@@ -195,7 +189,7 @@ void effect_figure() {
   Generator random(9);
   const Tensor scale = tensor({0.5, 3, 1}, {3}), shift = tensor({-2, 4, 9}, {3});
   const Tensor x = add(multiply(random_normal({40, 3}, random), scale), shift);
-  const Tensor y = forward(x, ones({3}), zeros({3}), kEps, false);
+  const Tensor y = nn::batch_norm_forward(x, ones({3}), zeros({3}), kEps).y;
   std::string rows;
   for (std::size_t i = 0; i < 40; ++i)
     for (std::size_t c = 0; c < 3; ++c)
