@@ -41,7 +41,8 @@ END_OF_PROGRAM
 <!-- figure: walk_01 --svg curve -->
 ![a curve](figures/01-curve.svg)
 
-It is 2.5, or 31 %. The step is 1e-5. See [above](#two-words), [the readme](../README.md). <!-- given: 1e-5 -->
+It is 2.5, or 31 %. The step is 1e-5. See [above](#two-words), [the readme](../README.md).
+Or 7.5. <!-- given: 7.5 -->
 <!-- given: 1e-5 -->
 <!-- shown: a sketch -->
 ```cpp
@@ -83,6 +84,7 @@ planted 'a dead anchor on another page' 'dead anchor: docs/01-page.md#two-words'
 planted 'an uncovered number' '2.6 is in no output' sed -i 's/is 2\.5,/is 2.6,/' "$page"
 planted 'an uncovered percentage' '32 is in no output' sed -i 's/or 31 %\. /or 32 %. /' "$page"
 planted 'a number no longer given' '1e-5 is in no output' sed -i '/^<!-- given/d' "$page"
+planted 'one given at the end of a line, and no longer' '7.5 is in no output' sed -i 's/<!-- given: 7.5 -->//' "$page"
 planted 'a stale figure' 'stale figure' sed -i 's/label/lable/' tree/build/examples/walkthroughs/walk_01
 planted 'a moved curve' 'stale figure' sed -i 's/1\.00,/1.20,/' tree/build/examples/walkthroughs/walk_01
 planted 'a missing figure' 'stale figure' rm tree/docs/figures/01-curve.svg
