@@ -135,7 +135,8 @@ void eval() {
   // region: eval
   const Tensor first = tensor({8, 5, 2}, {3, 1}), second = tensor({8, 20, 9}, {3, 1});  // both begin with 8
   const auto y0 = [&](const Tensor& x) { return layer(Variable(x)).value().data()[0]; };
-  std::printf("training:   8 becomes %.4f in the first batch, %.4f in the second\n", y0(first), y0(second));
+  const double in_first = y0(first), in_second = y0(second);
+  std::printf("training:   8 becomes %.4f in the first batch, %.4f in the second\n", in_first, in_second);
   layer.eval();
   std::printf("evaluation: 8 becomes %.4f in the first batch, %.4f in the second, %.4f alone\n", y0(first), y0(second),
               y0(tensor({8}, {1, 1})));
