@@ -217,6 +217,7 @@ void range_figure() {
     text +=
         block(kind, [&](const Row& r) { return r.experiment == "range" ? fmt::format("{} {}", r.rate, r.loss) : ""; });
   gnuplot(text + "set logscale x\nset xlabel 'learning rate'\nset ylabel 'smoothed loss (nats)'\nset yrange [0:4]\n" +
+          "set arrow from graph 0, first 2.3026 to graph 1, first 2.3026 nohead front dashtype 3\n" +
           "set key bottom left\n" + plot_all(2));
 }
 
