@@ -207,7 +207,7 @@ void curves() {
     });
   gnuplot(text + "set multiplot layout 1,2\nset xlabel 'epoch'\nset xrange [1:20]\nset yrange [0:2.6]\n" +
               "set ylabel 'training loss (nats)'\nset key bottom left\n" + plot_all(2) +
-              "set ylabel 'test accuracy (%)'\nset yrange [0:100]\nset key top left\n" + plot_all(3),
+              "set ylabel 'test accuracy (%)'\nset yrange [0:100]\nunset key\n" + plot_all(3),
           860, 400);
 }
 

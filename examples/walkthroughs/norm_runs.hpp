@@ -1,7 +1,7 @@
 #pragma once
 
 // The trainings that page 10 compares, and the table that they are kept in: docs/results/norms-on-shapes.csv. They take
-// half an hour, so they were run once; `walk_10 measure …` runs them again.
+// about ten minutes, so they were run once; `walk_10 measure …` runs them again.
 
 #include <algorithm>
 #include <cstdio>
