@@ -157,15 +157,17 @@ void seeds() {
 }
 
 void batches() {
-  std::printf("  test accuracy in %% after 20 epochs\n  batch size    ");
+  std::printf("  after 20 epochs, seed 1        batch size");
   for (const int batch : {2, 4, 8, 16, 32, 64}) std::printf("%7d", batch);
   std::puts("");
   for (const NormKind kind : {NormKind::Batch, NormKind::Group}) {
-    std::printf("  %-14s", to_string(kind).c_str());
-    for (const int batch : {2, 4, 8, 16, 32, 64})
-      for (const Row& r : last_epochs(kind, batch, best_rate(kind) * batch / 32))
-        if (r.seed == 1) std::printf("%7.1f", r.accuracy);
-    std::puts("");
+    for (const bool accuracy : {false, true}) {
+      std::printf("  %-5s norm, %-29s", to_string(kind).c_str(), accuracy ? "test accuracy in %" : "training loss");
+      for (const int batch : {2, 4, 8, 16, 32, 64})
+        for (const Row& r : last_epochs(kind, batch, best_rate(kind) * batch / 32))
+          if (r.seed == 1) std::printf(accuracy ? "%7.1f" : "%7.2f", accuracy ? r.accuracy : r.loss);
+      std::puts("");
+    }
   }
 }
 
