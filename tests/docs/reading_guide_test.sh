@@ -31,7 +31,8 @@ for section in sections:
     for name in re.findall(r"`([^`]+)`", section):
         word = name.removesuffix("()")
         if os.path.isdir(os.path.join(docs, "..", name)) or name in ("auto", "+="): continue  # folders, and C++'s own
-        if not re.search(r"(?<![\w:])" + re.escape(word) + r"(?!\w)", text): print(f"{title}: no {name} in what is linked")
+        if not re.search(r"(?<![\w:])" + re.escape(word) + r"(?!\w)", text):
+            print(f"{title}: no {name} in what is linked")
 END
 }
 nothing_wrong() { wrong "$1" > output 2> errors && [[ ! -s output && ! -s errors ]]; }

@@ -16,7 +16,8 @@ check 'dL/db' grep -qxF 'dL/db at the start: by hand -0.2331, by the tape -0.233
 found() {
   awk 'function near(x, y) { return x - y < 0.04 && y - x < 0.04 }
        NF == 5 && $1 ~ /^[0-9]+$/ { if (rows++ && $2 > loss) bad = 1; loss = $2; w1 = $3; w2 = $4; b = $5 }
-       END { exit !(rows == 6 && !bad && near(w1, 3) && near(w2, -2) && near(b, 0.5) && loss > 0.005 && loss < 0.0125) }' output
+       END { exit !(rows == 6 && !bad && near(w1, 3) && near(w2, -2) && near(b, 0.5) &&
+                    loss > 0.005 && loss < 0.0125) }' output
 }
 check 'the loss falls, and the line is found' found
 check 'the gradient is 0 in the end' grep -qx 'The gradient is 0 to 1e-10: yes' output

@@ -17,7 +17,8 @@ if type gnuplot > /dev/null 2>&1; then
   check 'it succeeds' test "$status" -eq 0
   check 'it leaves a picture and its script' test "$(cd 'a folder' && echo *)" = 'two_moons.gnuplot two_moons.svg'
   check 'a picture of 400 points and a boundary' \
-    test "$(grep -c "xlink:href='#gpPt6'" 'a folder/two_moons.svg')" -ge 400 -a -n "$(grep 'p = 1/2' 'a folder/two_moons.svg')"
+    test "$(grep -c "xlink:href='#gpPt6'" 'a folder/two_moons.svg')" -ge 400 \
+    -a -n "$(grep 'p = 1/2' 'a folder/two_moons.svg')"
 else
   run
   echo 'skip - gnuplot is not installed: the picture was not drawn'
