@@ -4,6 +4,7 @@
 //
 // Here is a tape for plain numbers. The same formula then goes over the library's tape, and through finite differences.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>

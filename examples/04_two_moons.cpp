@@ -8,11 +8,13 @@
 //
 //   04_two_moons [DIRECTORY]      leaves two_moons.svg there, drawn by gnuplot, and two_moons.gnuplot, its script
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <xtgrad.hpp>
 
 using namespace xtg;
