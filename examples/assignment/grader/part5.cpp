@@ -6,6 +6,7 @@
 
 #include "assignment/grader/compare.hpp"
 #include "assignment/grader/report.hpp"
+#include "assignment/grader/tape.hpp"
 #include "assignment/grader/training.hpp"
 #include "nn/models/resnet.hpp"
 #include "tensor/shape.hpp"
@@ -79,21 +80,6 @@ std::string judge_sizes(const MakeNetwork& make) {
   return "[S9] " + text + "look at the strides of the stages.";
 }
 
-/// The names of all operations behind `y`.
-std::set<std::string> operations(const Variable& y) {
-  std::set<std::string> names;
-  std::set<const Node*> visited;
-  std::vector<const Node*> open = {y.node().get()};
-  while (!open.empty()) {
-    const Node* node = open.back();
-    open.pop_back();
-    if (node == nullptr || !visited.insert(node).second) continue;
-    names.insert(node->name);
-    for (const Node::Input& input : node->inputs) open.push_back(input.node.get());
-  }
-  return names;
-}
-
 std::string judge_no_pool(const MakeNetwork& make) {
   const std::unique_ptr<nn::Module> network = make_narrow(make);
   const std::set<std::string> names = operations((*network)(Variable(images(2))));
@@ -146,7 +132,7 @@ std::string judge_instance(const MakeNetwork& make) {
 }
 
 std::string judge_beats(const MakeNetwork& make) {
-  const TrainingSettings settings = {0.1, 32, 24, 128};
+  const TrainingSettings settings = {0.2, 32, 24, 128};
   Generator generator(3);
   nn::ImageNetResNetOptions options;
   options.width = kWidth;
