@@ -4,7 +4,8 @@
 // Grade it with: tools/assignment grade . --part 4
 //
 // 1. Write ComparedNetwork, effective_beta and batch_sensitivity.
-// 2. Run tools/assignment measure . : it trains both networks at five learning rates, 40 steps each on the same 32 drawn
+// 2. Run tools/assignment measure . : it trains both networks at five learning rates, 40 steps each on the same 32
+// drawn
 //    figures, writes every loss to p4_log.csv, and prints what your two functions measure.
 // 3. Fill in p4_answers.json from the log and from what was printed; README.md says how.
 

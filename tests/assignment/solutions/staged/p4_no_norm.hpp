@@ -115,8 +115,7 @@ inline double effective_beta(nn::Module& network, const Tensor& images, const In
   return largest;
 }
 
-inline double batch_sensitivity(nn::Module& network, const Tensor& images, const Tensor& first,
-                                const Tensor& second) {
+inline double batch_sensitivity(nn::Module& network, const Tensor& images, const Tensor& first, const Tensor& second) {
   const NoGrad off;
   const auto logits = [&](const Tensor& others) {
     const Tensor all = network(Variable(concatenate({images, others}, 0))).value();

@@ -18,8 +18,8 @@ class ResNet18 : public nn::Module {
     std::size_t in = width, out = width;
     for (int i = 1; i <= 4; ++i) {
       const std::size_t stride = i == 1 ? 1 : 2;
-      stages_.push_back(&add_module("layer" + std::to_string(i),
-                                    std::make_unique<Stage>(in, out, stride, kind, groups, generator)));
+      stages_.push_back(
+          &add_module("layer" + std::to_string(i), std::make_unique<Stage>(in, out, stride, kind, groups, generator)));
       in = out;
       out *= 2;
     }
