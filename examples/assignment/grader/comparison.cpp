@@ -128,11 +128,14 @@ double beta_model(nn::Module& network, const Pictures& batch, const std::vector<
   const SafeTensors state = network.state_dict();
   const Vectors g = gradient(network, batch);
   std::vector<double> values;
+  Vectors before = g;  // what the next gradient is compared with, or, accumulated, added to
+  for (Tensor& t : before) multiply_in_place(t, made(m, Accumulated) ? 0 : -1);
   for (const double rate : rates) {
     move(network, made(m, Upwards) ? rate : -rate, g);
     Vectors change = gradient(network, batch);
     if (!made(m, NotMovedBack)) network.load_state_dict(state);
-    for (std::size_t i = 0; i < g.size() && !made(m, Accumulated); ++i) add_in_place(change[i], -1, g[i]);
+    for (std::size_t i = 0; i < g.size(); ++i) add_in_place(change[i], before[i]);
+    if (made(m, Accumulated)) before = change;
     const double step = made(m, SquaredNorms) ? rate * rate * norm(g, m) : rate * norm(g, m);
     values.push_back(norm(change, m) / (made(m, NotDivided)      ? 1
                                         : made(m, DividedByRate) ? rate

@@ -140,9 +140,11 @@ std::string judge_beats(const MakeNetwork& make) {
   nn::ImageNetResNet imagenet(options, generator);
   const std::unique_ptr<nn::Module> network = make_narrow(make);
   const double own = tail_mean(train(*network, settings)), other = tail_mean(train(imagenet, settings));
-  return own < other ? ""
-                     : "after 24 steps on 128 images the loss is " + list({own}) + ", with ImageNet's stem " +
-                           list({other}) + ": it should be lower.";
+  if (own < other) return "";
+  const std::string size = judge_sizes(make);
+  if (!size.empty()) return size;
+  return "after 24 steps on 128 images the loss is " + list({own}) + ", with ImageNet's stem " + list({other}) +
+         ": it should be lower.";
 }
 
 }  // namespace
