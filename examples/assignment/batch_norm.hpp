@@ -1,7 +1,7 @@
 #pragma once
 
-// The types that parts 1 and 2 of the assignment pass around. M is the number of values of a channel (rows of x, if x is
-// read as a matrix with one column a channel), C the number of channels.
+// The types that parts 1 and 2 of the assignment pass around. M is the number of values of a channel (rows of x, if x
+// is read as a matrix with one column a channel), C the number of channels.
 
 #include "tensor/tensor.hpp"
 

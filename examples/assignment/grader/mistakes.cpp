@@ -13,7 +13,7 @@ bool same_outputs(const Outputs& a, const Outputs& b) {
 }
 
 /// Whether these mistakes give `answers` (empty where the student's code threw), and are not without any effect.
-bool explains(const Diagnosis& diagnosis, const std::vector<Outputs>& answers, Mistakes mistakes) {
+bool explains(const Diagnosis& diagnosis, const std::vector<Outputs>& answers, Mistakes mistakes) try {
   bool any = false, effect = false;
   for (std::size_t p = 0; p < answers.size(); ++p) {
     if (answers[p].empty()) continue;
@@ -23,6 +23,8 @@ bool explains(const Diagnosis& diagnosis, const std::vector<Outputs>& answers, M
     effect = effect || !same_outputs(outputs, diagnosis.model(p, 0));
   }
   return any && effect;
+} catch (const std::exception&) {
+  return false;  // two mistakes that do not go together, such as two strides
 }
 
 }  // namespace

@@ -79,6 +79,10 @@ std::string judge_cache(Forward forward) {
         {"rstd", &got.rstd, &want.rstd}, {"x_hat", &got.x_hat, &want.x_hat}};
     for (const auto& [name, a, b] : fields) {
       const std::string fault = plain_fault(std::string("cache.") + name, *a, *b);
+      if (!fault.empty()) {
+        const std::string output = judge_output(forward, p);  // the same mistake shows there
+        if (!output.empty()) return output;
+      }
       if (fault == "?") return std::string("cache.") + name + " is not what assignment/batch_norm.hpp says it is.";
       if (!fault.empty()) return fault + ".";
     }
@@ -120,6 +124,8 @@ std::string judge_running(Forward forward, Which which, const std::vector<double
            return Outputs{part(model_stepped(probes[i % 2], sequences[i / 2], m), which)};
          }});
     if (!named.empty()) return named;
+    const std::string output = judge_output(forward, p);  // the batch's statistics are wrong to begin with
+    if (!output.empty()) return output;
     if (fault != "?") return fault + ".";
     return name + " after " + std::to_string(momenta.size()) + " step(s) is " +
            list({part(got, which).begin(), part(got, which).end()}) +
@@ -159,6 +165,8 @@ std::string judge_single(Forward forward) {
   if (l2_error(evaluated(forward, p), p.beta) == 0 ||
       same_answer(Tensor(evaluated(forward, p)), evaluation_model(p, at_first(p), 1)))
     return "[R5] a single row gives beta: evaluation uses the statistics of the batch, and one value is its own mean.";
+  const std::string also = judge_evaluation(forward);
+  if (!also.empty()) return also;
   return fault == "?" ? "y of a single row in evaluation is wrong: is there a division by M − 1?" : fault + ".";
 }
 
@@ -172,10 +180,9 @@ std::string judge_untouched(Forward forward) {
 
 std::string judge_constant(Forward forward) {
   const Probe p = constant_column_probe();
-  const Tensor y = trained(forward, p);
-  if (!all_finite(y))
-    return "[F4] a channel that is constant gives NaN or infinity: its variance is 0. What is eps for?";
-  return judge_output(forward, p);
+  const std::string hint = judge_output(forward, p);
+  if (hint.compare(0, 1, "[") == 0 || all_finite(trained(forward, p))) return hint;
+  return "[F4] a channel that is constant gives NaN or infinity: its variance is 0. What is eps for?";
 }
 
 }  // namespace
