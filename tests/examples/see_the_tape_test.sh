@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The program 02_see_the_tape: what it prints and writes, what it says to wrong input, that Graphviz (if it is there)
-# can read the graphs, and that docs/tape.md shows this program's code and numbers.
+# The program 02_see_the_tape: what it prints and writes, what it says to wrong input, and that Graphviz (if it is
+# there) can read the graphs.
 # shellcheck disable=SC2317  # functions are called through check
 set -uo pipefail
 
@@ -38,18 +38,6 @@ check '--help explains' test "$status" -eq 0 -a -n "$(grep 'usage: 02_see_the_ta
 check 'an unknown option is refused' refused '02_see_the_tape: *see --help)' --all
 check 'two directories are refused' refused '02_see_the_tape: *see --help)' there here
 check 'a directory that is not there is an error' refused '02_see_the_tape: none/scalar.dot: cannot write: *' none
-
-# The numbers in a graph or a picture of it, one a line.
-numbers() { sed 's/&#45;/-/g' "$1" | grep -oE '(value|gradient) [-0-9.e]+' | sort; }
-same_numbers() { diff <(numbers there/scalar.dot) <(numbers "$root/docs/tape.svg") > output 2> errors; }
-check 'docs/tape.svg shows these numbers' same_numbers
-
-# Each line of the page's program, but for the path it writes to, is a line of the example.
-same_code() {
-  awk '/^```/ { inside = /^```cpp/; next } inside && NF && !/write_graphviz/' "$root/docs/tape.md" > page
-  [[ -s page ]] && ! grep -vxFf "$root/examples/02_see_the_tape.cpp" page > output
-}
-check 'docs/tape.md shows lines of this program' same_code
 
 if type dot > /dev/null 2>&1; then
   for graph in there/*.dot; do

@@ -77,7 +77,7 @@ fails_naming() {
 
 check 'README.md has a program' block cpp program.cpp || stop
 check 'README.md shows what it prints' block text expected
-check '... and examples/01_gradient_twice.cpp is that program' diff -u program.cpp "$root/examples/01_gradient_twice.cpp"
+check '... and examples/05_gradient_twice.cpp is that program' diff -u program.cpp "$root/examples/05_gradient_twice.cpp"
 check 'the library installs' install_here || stop
 check 'pkg-config files are installed' relocate || stop
 

@@ -1,0 +1,275 @@
+#include "assignment/grader/bn_backward_model.hpp"
+
+#include <cmath>
+
+#include "tensor/create.hpp"
+
+namespace xtg::assignment {
+namespace {
+
+// The places in the list of dx's mistakes below.
+enum Dx : std::size_t {
+  NoVariancePath,
+  NoMeanPath,
+  BothForgotten,
+  NoGamma,
+  Sums,
+  MeanSum,
+  VarianceSum,
+  BothUnbiased,
+  VarianceUnbiased,
+  MeanUnbiased,
+  WrongPower,
+  WrongSign,
+  Half,
+  Doubled,
+  NoEps,
+  NoRstd,
+  RstdSquared,
+  RawInMean,
+  RawOutside,
+  RawBoth,
+  CentredInMean,
+  CentredOutside,
+  GammaOutside,
+  MeanSign,
+  RowMeans,
+  GlobalMeans,
+  GammaTwice,
+  GammaDivides,
+  TimesStddev,
+  FirstTermOverM,
+  AllTimesM,
+  AllOverM,
+  CountsImages,
+  Zero,
+  Upstream,
+  Negative,
+  NoDirectPath,
+  PlainEps,
+  UnbiasedRstd,
+  NoHatOutside,
+  NoHatInside
+};
+
+/// 1/standard deviation, with what can be wrong about it.
+double rstd_of(const BatchNormCache& k, std::size_t c, std::size_t M, Mistakes m) {
+  const auto v = static_cast<double>(k.variance.data()[c]);
+  const auto n = static_cast<double>(M);
+  if (made(m, NoEps)) return 1 / std::sqrt(v);
+  if (made(m, PlainEps)) return 1 / (std::sqrt(v) + k.eps);
+  if (made(m, UnbiasedRstd)) return 1 / std::sqrt(v * n / (n - 1) + k.eps);
+  return 1 / std::sqrt(v + k.eps);
+}
+
+struct Column {
+  double direct, mean, variance;  // what multiplies dx_hat, <dx_hat> and x_hat·<dx_hat·x_hat>
+};
+
+Column factors(double rstd, double M, double N, Mistakes m) {
+  Column f{rstd, rstd, rstd};
+  if (made(m, NoRstd)) f = {1, 1, 1};
+  if (made(m, RstdSquared)) f = {rstd * rstd, rstd * rstd, rstd * rstd};
+  if (made(m, TimesStddev)) f = {1 / rstd, 1 / rstd, 1 / rstd};
+  if (made(m, NoDirectPath)) f.direct = 0;
+  if (made(m, FirstTermOverM)) f.direct /= M;
+  if (made(m, Sums) || made(m, MeanSum)) f.mean *= M;
+  if (made(m, BothUnbiased) || made(m, MeanUnbiased)) f.mean *= M / (M - 1);
+  if (made(m, CountsImages)) f.mean *= M / N, f.variance *= M / N;
+  if (made(m, MeanSign)) f.mean = -f.mean;
+  if (made(m, NoMeanPath) || made(m, BothForgotten)) f.mean = 0;
+  if (made(m, Sums) || made(m, VarianceSum)) f.variance *= M;
+  if (made(m, BothUnbiased) || made(m, VarianceUnbiased)) f.variance *= M / (M - 1);
+  if (made(m, WrongPower)) f.variance /= rstd * rstd;
+  if (made(m, WrongSign)) f.variance = -f.variance;
+  if (made(m, Half)) f.variance /= 2;
+  if (made(m, Doubled)) f.variance *= 2;
+  if (made(m, NoVariancePath) || made(m, BothForgotten)) f.variance = 0;
+  double all = 1;
+  if (made(m, AllTimesM)) all = M;
+  if (made(m, AllOverM)) all = 1 / M;
+  if (made(m, Zero)) all = 0;
+  if (made(m, Negative)) all = -1;
+  return {f.direct * all, f.mean * all, f.variance * all};
+}
+
+/// One of x_hat, x, x − mean, 1.
+double hat(const BatchNormCache& k, std::size_t i, std::size_t c, bool raw, bool centred, bool one) {
+  const auto x = static_cast<double>(k.x.data()[i]);
+  if (one) return 1;
+  if (raw) return x;
+  if (centred) return x - static_cast<double>(k.mean.data()[c]);
+  return static_cast<double>(k.x_hat.data()[i]);
+}
+
+std::size_t set_of(std::size_t i, std::size_t C, Mistakes m) {
+  return made(m, RowMeans) ? i / C : made(m, GlobalMeans) ? 0 : i % C;
+}
+
+/// gamma as it scales the direct path, and as it scales what stands in the means.
+std::pair<double, double> gammas(double gamma, Mistakes m) {
+  if (made(m, NoGamma)) return {1, 1};
+  if (made(m, GammaTwice)) return {gamma * gamma, gamma * gamma};
+  if (made(m, GammaDivides)) return {1 / gamma, 1 / gamma};
+  return {gamma, made(m, GammaOutside) ? 1 : gamma};
+}
+
+}  // namespace
+
+const std::vector<Mistake> kInputGradientMistakes = {
+    {"B1",
+     "the path through the variance is missing: Σ dx is 0 in every column, but Σ dx·x_hat is not. The variance "
+     "depends on every x."},
+    {"B2", "the path through the mean is missing: Σ dx is not 0. If all x of a channel grow by 1, what becomes of y?"},
+    {"B3",
+     "mean and variance are taken for constants. That is the gradient in evaluation; in training both depend on "
+     "x."},
+    {"B4", "gamma is missing: how does y depend on x_hat?"},
+    {"B5", "both means over the batch are sums here: a 1/M has got lost. How much does the mean change if one x does?"},
+    {"B5",
+     "the term through the mean is a sum, not a mean: a 1/M has got lost. How much does the mean change if one x "
+     "does?"},
+    {"B5",
+     "the term through the variance is a sum, not a mean: a 1/M has got lost. Write the variance with its divisor "
+     "before you differentiate it."},
+    {"B6", "M − 1 instead of M in both terms: which divisor has the forward that is differentiated here?"},
+    {"B6", "M − 1 instead of M in the term through the variance: which variance does the forward normalize with?"},
+    {"B6", "M − 1 instead of M in the term through the mean."},
+    {"B7",
+     "the gradient of the variance has the wrong power of (variance + eps), so the error of a column grows with its "
+     "variance. What is the derivative of v^(−1/2)? (x − mean twice in the place of "
+     "x_hat gives the same.)"},
+    {"B8", "the term through the variance has the wrong sign: if the variance grows, does x_hat grow or shrink?"},
+    {"B9", "the term through the variance is half of what it should be: what is the derivative of (x − mean)²?"},
+    {"B9", "the term through the variance is twice what it should be: is the exponent of v^(−1/2) in its derivative?"},
+    {"B10", "the backward leaves eps out, which the forward has. The cache has what both can share."},
+    {"B11",
+     "the factor rstd is missing: each column of dx is too large by its standard deviation. x_hat is (x − mean) "
+     "times what?"},
+    {"B11", "the factor rstd is there twice."},
+    {"B12", "x stands in the sum over the batch where x_hat should: the error grows with the mean of x."},
+    {"B12", "the term through the variance is proportional to x instead of x_hat: the error grows with the mean of x."},
+    {"B12", "x stands in both places where x_hat should, in the sum over the batch and in front of it."},
+    {"B15", "x − mean stands in the sum over the batch where x_hat should: a factor rstd is missing there."},
+    {"B15", "the term through the variance is proportional to x − mean instead of x_hat: a factor rstd is missing."},
+    {"B14", "gamma is not inside the means: they are of dy, but the gradient that arrives at x_hat is another."},
+    {"B16", "the term through the mean has the wrong sign: the mean is subtracted in the forward."},
+    {"B17", "the means are taken along the wrong axis: over each row. Which values shared a mean in the forward?"},
+    {"B17", "the means are taken over all of dy: each channel has its own."},
+    {"B18", "gamma comes in twice."},
+    {"B18", "dx is divided by gamma, where y is gamma times x_hat."},
+    {"B11", "dx is divided by rstd: which is right, if a column of x twice as wide gives the same y?"},
+    {"B19",
+     "the direct term is divided by M, and the two others are right: with a common 1/M in front, what has to stand "
+     "before dx_hat?"},
+    {"B20", "dx is M times too large: a 1/M in front has got lost."},
+    {"B20", "dx is too small by 1/M: is the loss a sum or a mean? Here dy says it all."},
+    {"B21", "for images the sums are divided by the number of images. How many values share a mean?"},
+    {"B22", "dx is 0: was it ever written?"},
+    {"B22", "dx is dy: nothing of the layer is in it."},
+    {"B23", "dx has the opposite sign."},
+    {"B24", "the direct path is missing: with mean and variance held, dx_hat is not without effect."},
+    {"B10", "the backward adds eps after the root, the forward inside. The cache has what both can share."},
+    {"B6", "the backward divides by the root of the variance with M − 1; the forward divided by M."},
+    {"B25",
+     "the term through the variance is the same for every x of a column: how does the variance depend on one of "
+     "them?"},
+    {"B25", "x_hat is missing in the sum of the term through the variance: that is the same sum as the mean's."},
+};
+
+const std::vector<Mistake> kGammaMistakes = {
+    {"B13", "dgamma sums dy·x; in y, gamma multiplies x_hat. It is off by a part that grows with the mean of x."},
+    {"B13",
+     "dgamma is a mean over the batch: every x of a channel feels the same gamma. Do their gradients add up or "
+     "average?"},
+    {"B13", "dgamma and dbeta have changed places: this is the other one."},
+    {"B13", "gamma is a factor of dgamma: the derivative of gamma·x_hat with respect to gamma has none."},
+    {"B13", "dgamma sums dy·(x − mean): a factor rstd is missing."},
+    {"B13", "dgamma has x_hat in absolute value."},
+    {"B10", "dgamma has an x_hat without eps."},
+    {"B22", "dgamma is 0: was it ever written?"},
+    {"B23", "dgamma has the opposite sign."},
+    {"B6", "dgamma has an x_hat with the variance over M − 1."},
+    {"B13", "for images dgamma is divided by the number of places: it is a sum over all of them."},
+};
+
+const std::vector<Mistake> kBetaMistakes = {
+    {"B13",
+     "dbeta is a mean over the batch: every y of a channel feels the same beta. Do their gradients add up or "
+     "average?"},
+    {"B13", "dgamma and dbeta have changed places: this is the other one."},
+    {"B13", "gamma is a factor of dbeta: the derivative of gamma·x_hat + beta with respect to beta has none."},
+    {"B22", "dbeta is 0: was it ever written?"},
+    {"B23", "dbeta has the opposite sign."},
+    {"B13", "for images dbeta is divided by the number of images: it is a sum over all of them."},
+};
+
+Tensor dx_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
+  const std::size_t C = k.gamma.size(), M = k.x.size() / C;
+  Tensor dx(k.x.shape());
+  if (made(m, Upstream)) return dy;
+  std::vector<double> sum(dx.size()), sum_hat(dx.size()), n(dx.size());
+  for (std::size_t i = 0; i < dx.size(); ++i) {
+    const std::size_t c = i % C, s = set_of(i, C, m);
+    const double d = static_cast<double>(dy.data()[i]) * gammas(static_cast<double>(k.gamma.data()[c]), m).second;
+    sum[s] += d;
+    sum_hat[s] +=
+        d * hat(k, i, c, made(m, RawInMean) || made(m, RawBoth), made(m, CentredInMean), made(m, NoHatInside));
+    n[s] += 1;
+  }
+  for (std::size_t i = 0; i < dx.size(); ++i) {
+    const std::size_t c = i % C, s = set_of(i, C, m);
+    const auto [outside, inside] = gammas(static_cast<double>(k.gamma.data()[c]), m);
+    (void)inside;
+    const Column f = factors(rstd_of(k, c, M, m), static_cast<double>(M), static_cast<double>(k.x.shape()[0]), m);
+    const double x_hat =
+        hat(k, i, c, made(m, RawOutside) || made(m, RawBoth), made(m, CentredOutside), made(m, NoHatOutside));
+    dx.data()[i] = static_cast<Scalar>(f.direct * outside * static_cast<double>(dy.data()[i]) - f.mean * sum[s] / n[s] -
+                                       f.variance * x_hat * sum_hat[s] / n[s]);
+  }
+  return dx;
+}
+
+Tensor dgamma_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
+  const std::size_t C = k.gamma.size(), M = k.x.size() / C;
+  Tensor result = zeros({C});
+  const auto n = static_cast<double>(M);
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    const std::size_t c = i % C;
+    const auto x = static_cast<double>(k.x.data()[i]), mean = static_cast<double>(k.mean.data()[c]);
+    const auto v = static_cast<double>(k.variance.data()[c]), gamma = static_cast<double>(k.gamma.data()[c]);
+    double factor = static_cast<double>(k.x_hat.data()[i]);
+    if (made(m, 0)) factor = x;
+    if (made(m, 1)) factor /= n;
+    if (made(m, 2)) factor = 1;
+    if (made(m, 3)) factor *= gamma;
+    if (made(m, 4)) factor = x - mean;
+    if (made(m, 5)) factor = std::abs(factor);
+    if (made(m, 6)) factor = (x - mean) / std::sqrt(v);
+    if (made(m, 7)) factor = 0;
+    if (made(m, 8)) factor = -factor;
+    if (made(m, 9)) factor = (x - mean) / std::sqrt(v * n / (n - 1) + k.eps);
+    if (made(m, 10)) factor /= n / static_cast<double>(k.x.shape()[0]);
+    result.data()[c] += static_cast<Scalar>(factor * static_cast<double>(dy.data()[i]));
+  }
+  return result;
+}
+
+Tensor dbeta_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
+  const std::size_t C = k.gamma.size(), M = k.x.size() / C;
+  Tensor result = zeros({C});
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    const std::size_t c = i % C;
+    double factor = 1;
+    if (made(m, 0)) factor /= static_cast<double>(M);
+    if (made(m, 1)) factor = static_cast<double>(k.x_hat.data()[i]);
+    if (made(m, 2)) factor *= static_cast<double>(k.gamma.data()[c]);
+    if (made(m, 3)) factor = 0;
+    if (made(m, 4)) factor = -1;
+    if (made(m, 5)) factor /= static_cast<double>(k.x.shape()[0]);
+    result.data()[c] += static_cast<Scalar>(factor * static_cast<double>(dy.data()[i]));
+  }
+  return result;
+}
+
+}  // namespace xtg::assignment

@@ -1,0 +1,56 @@
+#include "assignment/grader/compare.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/shape.hpp"
+
+namespace xtg::assignment {
+
+double l2_error(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape()) return std::numeric_limits<double>::infinity();
+  double difference = 0, reference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const auto x = static_cast<double>(a.data()[i]), y = static_cast<double>(b.data()[i]);
+    difference += (x - y) * (x - y);
+    reference += y * y;
+  }
+  if (!std::isfinite(difference)) return std::numeric_limits<double>::infinity();
+  return reference > 0 ? std::sqrt(difference / reference) : std::sqrt(difference);
+}
+
+bool same_answer(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape()) return false;
+  double difference = 0, reference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const auto x = static_cast<double>(a.data()[i]), y = static_cast<double>(b.data()[i]);
+    if (std::isfinite(x) != std::isfinite(y)) return false;
+    if (!std::isfinite(x)) continue;
+    difference += (x - y) * (x - y);
+    reference += y * y;
+  }
+  return std::sqrt(difference) <= 1e-8 * std::sqrt(reference) + 1e-14;
+}
+
+std::string plain_fault(const std::string& name, const Tensor& a, const Tensor& b, double tolerance) {
+  if (a.shape() != b.shape())
+    return name + " has the shape " + to_string(a.shape()) + ", expected " + to_string(b.shape());
+  if (l2_error(a, b) <= tolerance) return "";
+  bool only_zeros = true;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a.data()[i]))
+      return name + " is not finite (" + (std::isnan(a.data()[i]) ? "NaN" : "infinite") + ") at element " +
+             std::to_string(i) + " in row-major order";
+    only_zeros = only_zeros && a.data()[i] == 0;
+  }
+  return only_zeros ? name + " is 0 everywhere: was it ever written?" : "?";
+}
+
+std::string list(const std::vector<double>& values) {
+  std::string text;
+  for (std::size_t i = 0; i < values.size() && i < 6; ++i)
+    text += fmt::format("{}{:.3g}", i == 0 ? "" : ", ", values[i]);
+  return text + (values.size() > 6 ? ", …" : "");
+}
+
+}  // namespace xtg::assignment

@@ -1,0 +1,32 @@
+#pragma once
+
+// Exercise 04, of docs/04-gradcheck.md: a probe that no wrong backward passes.
+// Check it with: tools/assignment check . 04
+
+#include "assignment/not_implemented.hpp"
+#include "tensor/create.hpp"
+#include "tensor/elementwise.hpp"
+#include "tensor/random.hpp"
+
+namespace student {
+
+using namespace xtg;
+
+/// Where a backward of batch normalization is checked. The loss is the sum of y*dy.
+struct Probe {
+  Tensor x;      // (M, C), at least two rows
+  Tensor gamma;  // (C)
+  Tensor dy;     // (M, C)
+  double eps;
+};
+
+/// A probe under which each of the eighteen wrong backwards of page 04 is off by more than 0.01*(1 + |dx|) somewhere.
+///
+/// Of use: tensor({1, 2, 3, 4}, {2, 2}), ones({4, 3}), Generator random(1), random_normal({4, 3}, random), and
+/// add(a, b), multiply(a, b) of tensors, which broadcast.
+inline Probe probe() {
+  // TODO: replace the line below.
+  throw assignment::NotImplemented("exercise 04: probe");
+}
+
+}  // namespace student

@@ -1,0 +1,39 @@
+// expect: E7.dx: evaluation mode uses the running ones
+#pragma once
+
+// Exercise 07, of docs/07-bn-backward-short.md: batch norm's backward in evaluation mode.
+// Check it with: tools/assignment check . 07
+
+#include <cmath>
+
+#include "assignment/batch_norm.hpp"
+#include "assignment/not_implemented.hpp"
+#include "tensor/create.hpp"
+#include "tensor/elementwise.hpp"
+#include "tensor/reduce.hpp"
+#include "tensor/shaping.hpp"
+
+namespace student {
+
+using namespace xtg;
+using namespace xtg::assignment;
+
+/// The gradients of y = gamma·(x − running_mean)/√(running_var + eps) + beta for the upstream gradient dy.
+/// dy and x have the shape (…, C): matrices (N, C) and images (N, H, W, C); gamma and the statistics (C).
+/// Returns dx (…, C), dgamma (C), dbeta (C).
+inline BatchNormGradients batch_norm_eval_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
+                                                   const Tensor& running_mean, const Tensor& running_var, double eps) {
+  (void)running_mean, (void)running_var;
+  Axes rows(x.shape().size() - 1);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int>(i);
+  const Tensor centred = subtract(x, mean(x, rows)), rstd = rsqrt(add(mean(square(centred), rows), eps));
+  const Tensor x_hat = multiply(centred, rstd);
+  BatchNormGradients d;
+  const Tensor dx_hat = multiply(dy, gamma), m1 = mean(dx_hat, rows), m2 = mean(multiply(dx_hat, x_hat), rows);
+  d.dx = multiply(rstd, subtract(subtract(dx_hat, m1), multiply(x_hat, m2)));
+  d.dgamma = sum(multiply(dy, x_hat), rows);
+  d.dbeta = sum(dy, rows);
+  return d;
+}
+
+}  // namespace student

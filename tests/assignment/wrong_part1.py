@@ -1,0 +1,60 @@
+"""Part 1: wrong forwards of batch norm."""
+
+VARIANCE = "mean(square(centred), axes)"
+RSTD = "rsqrt(add(variance, eps))"
+Y = "  result.y = add(multiply(gamma, x_hat), beta);"
+UPDATE = "return add(multiply(running, 1 - momentum), multiply(fresh, momentum));"
+EVAL = "const Tensor scaled = divide(subtract(x, running_mean), sqrt(add(running_var, eps)));"
+EVAL_Y = "    result.y = add(multiply(gamma, scaled), beta);"
+RUNNING_VAR = "running_var = averaged(running_var, unbiased, settings.momentum);"
+RUNNING_MEAN = "running_mean = averaged(running_mean, batch_mean, settings.momentum);"
+UNBIASED = "multiply(variance, Scalar(rows) / Scalar(rows - 1))"
+AXES = "axes.push_back(i);"
+
+
+def wrong(name, cause, points, *edits, says=""):
+    return {"name": name, "cause": cause, "points": points, "edits": edits,
+            "says": says}
+
+
+ANSWERS = [
+    wrong("unbiased variance", "F1", 10, (VARIANCE, f"multiply({VARIANCE}, Scalar(rows) / Scalar(rows - 1))"),
+          (UNBIASED, "variance")),
+    wrong("no root", "F2", 10, (RSTD, "pow(add(variance, eps), -1)")),
+    wrong("eps outside", "F3", 10, (RSTD, "pow(add(sqrt(variance), eps), -1)")),
+    wrong("no eps", "F4", 10, (RSTD, "rsqrt(variance)")),
+    wrong("eps of its own", "F4", 7, ("const Scalar eps = settings.eps;", "const Scalar eps = 0;")),
+    wrong("global statistics", "F5", 4, (AXES, "axes = {};")),
+    wrong("second moment", "F6", 8, (VARIANCE, "mean(square(x), axes)")),
+    wrong("absolute deviation", "F6", 8, (VARIANCE, "square(mean(abs(centred), axes))")),
+    wrong("gamma and beta swapped", "F7", 11, (Y, "  result.y = add(multiply(beta, x_hat), gamma);")),
+    wrong("no gamma", "F9", 11, (Y, "  result.y = add(x_hat, beta);")),
+    wrong("no beta", "F10", 11, (Y, "  result.y = multiply(gamma, x_hat);")),
+    wrong("not centred", "F11", 10, ("multiply(centred, rstd)", "multiply(x, rstd)")),
+    wrong("multiplied by σ", "F12", 10, ("multiply(centred, rstd)", "multiply(centred, sqrt(add(variance, eps)))")),
+    wrong("sum for variance", "F13", 8, (VARIANCE, "sum(square(centred), axes)")),
+    wrong("sum for mean", "F14", 4, ("= mean(x, axes)", "= sum(x, axes)")),
+    wrong("first axis only", "F16", 11, ("i + 1 < x.dimension()", "i < 1")),
+    wrong("shifted first", "F18", 11, (Y, "  result.y = multiply(gamma, add(x_hat, beta));")),
+    wrong("eps missing and γ forgotten", "F4+F9", 10, (RSTD, "rsqrt(variance)"), (Y, "  result.y = add(x_hat, beta);")),
+    wrong("running statistics in training", "R6", 8, ("subtract(x, batch_mean)", "subtract(x, running_mean)"),
+          (RSTD, "rsqrt(add(running_var, eps))")),
+    wrong("momentum reversed", "R1", 17, (UPDATE, "return add(multiply(running, momentum), multiply(fresh, 1 - momentum));")),
+    wrong("biased running variance", "R2", 17, (UNBIASED, "variance")),
+    wrong("old statistic forgotten", "R3", 13, (UPDATE, "(void)running; return multiply(fresh, momentum);")),
+    wrong("stores σ", "R4", 17, (RUNNING_VAR, RUNNING_VAR.replace("unbiased", "sqrt(unbiased)"))),
+    wrong("overwrites", "R4", 13, (UPDATE, "(void)running, (void)momentum; return fresh;")),
+    wrong("never updates", "R9", 13, (RUNNING_MEAN, ""), (RUNNING_VAR, "(void)unbiased;")),
+    wrong("adds up", "R10", 13, (UPDATE, "return add(running, multiply(fresh, momentum));")),
+    wrong("stores eps", "R11", 17, (RUNNING_VAR, RUNNING_VAR.replace("unbiased", "add(unbiased, eps)"))),
+    wrong("corrects by images", "R13", 17, (UNBIASED, "multiply(variance, Scalar(x.shape()[0]) / Scalar(x.shape()[0] - 1))")),
+    wrong("evaluation of the batch", "R5", 16, ("if (!settings.training)", "if (false)"),
+          ("running_mean = averaged", "if (settings.training) running_mean = averaged"),
+          ("running_var = averaged", "if (settings.training) running_var = averaged")),
+    wrong("evaluation updates", "R5", 18, (EVAL, EVAL + " running_mean = multiply(running_mean, 0.9);")),
+    wrong("evaluation without eps", "F4", 16, ("sqrt(add(running_var, eps))", "sqrt(running_var)")),
+    wrong("evaluation takes variance for σ", "R4", 16, ("sqrt(add(running_var, eps))", "sqrt(add(square(running_var), eps))")),
+    wrong("evaluation without root", "F2", 16, ("sqrt(add(running_var, eps))", "add(running_var, eps)")),
+    wrong("evaluation without gamma", "F9", 16, (EVAL_Y, "    result.y = add(scaled, beta);")),
+    wrong("evaluation without running mean", "F11", 16, ("subtract(x, running_mean)", "x")),
+]

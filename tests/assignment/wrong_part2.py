@@ -1,0 +1,73 @@
+"""Part 2: wrong backwards of batch norm."""
+
+AXES = "axes.push_back(i);"
+DX = "return {add(dcentred, multiply(dmean, 1 / m)), dgamma, dbeta};"
+VARIANCE_PATH = "  dcentred = add(dcentred, multiply(multiply(centred, dvariance), 2 / m));"
+POWER = "multiply(pow(add(cache.variance, cache.eps), -1.5), -0.5)"
+DX_HAT = "multiply(cache.gamma, dy)"
+DGAMMA = "sum(multiply(dy, cache.x_hat), axes)"
+DBETA = "sum(dy, axes)"
+
+
+def wrong(name, cause, points, *edits, says=""):
+    return {"name": name, "cause": cause, "points": points, "edits": edits,
+            "says": says}
+
+
+def short(name, cause, points, dx, says=""):
+    """dx in the short form; r, d, h, m and avg(·), the mean over the batch, are in scope."""
+    return wrong(name, cause, points,
+                 (DX, "const Tensor &r = cache.rstd, &d = dx_hat, &h = cache.x_hat, &g = cache.gamma, &x = cache.x;"
+                      "const auto avg = [&](const Tensor& t) { return mean(t, axes); };"
+                      "(void)r, (void)d, (void)h, (void)g, (void)x, (void)avg;"
+                      f"return {{{dx}, dgamma, dbeta}};"), says=says)
+
+
+ANSWERS = [
+    wrong("no path through the variance", "B1", 6, (VARIANCE_PATH, "(void)dvariance;")),
+    wrong("no path through the mean", "B2", 6, (DX, "(void)dmean; return {dcentred, dgamma, dbeta};")),
+    wrong("statistics as constants", "B3", 6, (VARIANCE_PATH, "(void)dvariance;"),
+          (DX, "(void)dmean; return {dcentred, dgamma, dbeta};")),
+    wrong("no gamma", "B4", 6, (DX_HAT, "dy")),
+    short("sums for means", "B5", 6, "multiply(r, subtract(subtract(d, sum(d, axes)), multiply(h, sum(multiply(d, h), axes))))"),
+    wrong("dmean without 1/M", "B5", 6, ("multiply(dmean, 1 / m)", "dmean")),
+    wrong("dvariance without 1/M", "B5", 6, ("2 / m)", "2)")),
+    short("M − 1 in both", "B6", 6, "multiply(r, subtract(d, multiply(add(avg(d), multiply(h, avg(multiply(d, h)))), m / (m - 1))))"),
+    wrong("M − 1 in dvariance", "B6", 6, ("2 / m)", "2 / (m - 1))")),
+    wrong("M − 1 in dmean", "B6", 6, ("1 / m)", "1 / (m - 1))")),
+    wrong("power −1/2", "B7", 6, ("-1.5", "-0.5")),
+    wrong("sign of dvariance", "B8", 6, (POWER, POWER.replace("-0.5", "0.5"))),
+    wrong("factor 2 lost", "B9", 6, ("2 / m)", "1 / m)")),
+    wrong("factor 1/2 lost", "B9", 6, (POWER, POWER.replace(", -0.5", ", -1"))),
+    short("eps in the backward only", "B10", 6,
+          "multiply(rsqrt(cache.variance), subtract(subtract(d, avg(d)), multiply(h, avg(multiply(d, h)))))"),
+    short("no rstd", "B11", 6, "subtract(subtract(d, avg(d)), multiply(h, avg(multiply(d, h))))"),
+    short("rstd squared", "B11", 6,
+          "multiply(square(r), subtract(subtract(d, avg(d)), multiply(h, avg(multiply(d, h)))))"),
+    short("divided by rstd", "B11", 6, "divide(subtract(subtract(d, avg(d)), multiply(h, avg(multiply(d, h)))), r)"),
+    short("x in the sum", "B12", 6, "multiply(r, subtract(subtract(d, avg(d)), multiply(h, avg(multiply(d, x)))))"),
+    short("x outside", "B12", 6, "multiply(r, subtract(subtract(d, avg(d)), multiply(x, avg(multiply(d, h)))))"),
+    wrong("dgamma with x", "B13", 16, (DGAMMA, "sum(multiply(dy, cache.x), axes)")),
+    wrong("dgamma a mean", "B13", 16, (DGAMMA, "mean(multiply(dy, cache.x_hat), axes)")),
+    wrong("dbeta a mean", "B13", 18, (DBETA, "mean(dy, axes)")),
+    wrong("dgamma and dbeta swapped", "B13", 14, (DX, DX.replace("dgamma, dbeta", "dbeta, dgamma"))),
+    wrong("gamma in dgamma", "B13", 16, (DGAMMA, "multiply(cache.gamma, sum(multiply(dy, cache.x_hat), axes))")),
+    wrong("dgamma without rstd", "B13", 16, (DGAMMA, "sum(multiply(dy, centred), axes)")),
+    short("dy in the means", "B14", 6, "multiply(r, subtract(subtract(d, avg(dy)), multiply(h, avg(multiply(dy, h)))))"),
+    short("x − mean in the sum", "B15", 6, "multiply(r, subtract(subtract(d, avg(d)), multiply(h, avg(multiply(d, centred)))))"),
+    short("x − mean twice", "B7", 6,
+          "multiply(r, subtract(subtract(d, avg(d)), multiply(centred, avg(multiply(d, centred)))))"),
+    wrong("sign of dmean", "B16", 6, ("negative(sum(dcentred, axes))", "sum(dcentred, axes)")),
+    short("rows for columns", "B17", 6,
+          "multiply(r, subtract(subtract(d, mean(d, {-1}, true)), multiply(h, mean(multiply(d, h), {-1}, true))))"),
+    short("means over everything", "B17", 6, "multiply(r, subtract(subtract(d, mean(d)), multiply(h, mean(multiply(d, h)))))"),
+    wrong("gamma twice", "B18", 6, (DX_HAT, "multiply(square(cache.gamma), dy)")),
+    short("M forgotten in the closed form", "B19", 6,
+          "multiply(multiply(r, 1 / m), subtract(subtract(d, sum(d, axes)), multiply(h, sum(multiply(d, h), axes))))"),
+    short("1/M forgotten in the closed form", "B20", 6,
+          "multiply(r, subtract(subtract(multiply(d, m), sum(d, axes)), multiply(h, sum(multiply(d, h), axes))))"),
+    wrong("images counted", "B21", 17, ("Scalar m = Scalar(dy.size() / cache.gamma.size())", "Scalar m = Scalar(dy.shape()[0])")),
+    wrong("gradient of the wrong sign", "B23", 6, ("return {add(dcentred, multiply(dmean, 1 / m))",
+                                                  "return {negative(add(dcentred, multiply(dmean, 1 / m)))")),
+    wrong("γ and the factor 2", "B4+B9", 6, (DX_HAT, "dy"), ("2 / m)", "1 / m)")),
+]

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# The pages are true: tools/docs finds nothing stale on them. And it would find it: on a small page of our own, faults are
+# planted one at a time.
+# shellcheck disable=SC2016,SC2034,SC2154,SC2317  # functions are called through check; strings for eval
+set -uo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "${XTGRAD_BUILD:-$root/build}" && pwd)
+program=$root/tools/docs
+. "$root/tests/examples/program.sh"
+
+export XTGRAD_BUILD=$build
+run --check
+check 'nothing is stale or wrong on any page' test "$status" -eq 0
+
+# A page with one of everything, and what it is made from, in a directory of its own.
+write_tree() {
+  mkdir -p tree/docs tree/examples tree/build/examples/walkthroughs
+  printf '%s\n' '# Readme' '[page](docs/01-page.md#two-words)' > tree/README.md
+  printf '%s\n' 'before' '  // region: sum' '  int a = 1;' '    a += 2;' '  // end region' 'after' > tree/examples/sum.cpp
+  cat > tree/build/examples/walkthroughs/walk_01 <<'END_OF_PROGRAM'
+#!/bin/sh
+case $1 in
+  --svg) echo '<svg><tspan>label</tspan><path d="1.00,2.00"/></svg>' ;;
+  --dot) echo 'digraph { a -> b }' ;;
+  *) echo "the $1 is 2.50, or 31 %" ;;
+esac
+END_OF_PROGRAM
+  chmod +x tree/build/examples/walkthroughs/walk_01
+  cat > tree/docs/01-page.md <<'END_OF_PAGE'
+# Page
+
+## Two *words*
+
+<!-- code: examples/sum.cpp sum -->
+```cpp
+```
+<!-- run: walk_01 result -->
+```text
+```
+<!-- figure: walk_01 --svg curve -->
+![a curve](figures/01-curve.svg)
+
+It is 2.5, or 31 %. The step is 1e-5. See [above](#two-words), [the readme](../README.md).
+Or 7.5. <!-- given: 7.5 -->
+<!-- given: 1e-5 -->
+<!-- shown: a sketch -->
+```cpp
+sketch
+```
+END_OF_PAGE
+}
+docs() { XTGRAD_BUILD=tree/build "$program" --root tree "$@" > output 2> errors; }
+page=tree/docs/01-page.md
+
+write_tree
+check 'a page is filled in' docs
+check 'with the code, without its indentation' grep -qxF '  a += 2;' "$page"
+check 'with the output' grep -qxF 'the result is 2.50, or 31 %' "$page"
+check 'with the figure' grep -q label tree/docs/figures/01-curve.svg
+check 'and then is not stale' docs --check
+
+cp -r tree good
+fresh_tree() { rm -rf tree; cp -r good tree; }
+# planted NAME MESSAGE COMMAND...: after the command, --check fails with the message, and leaves the page alone.
+planted() {
+  local name=$1 message=$2
+  shift 2
+  fresh_tree
+  "$@"
+  cp -r tree before
+  check "$name is found" eval '! docs --check && grep -qF -- "$message" output && diff -r before tree > /dev/null'
+  rm -rf before
+}
+planted 'stale code' '+  a += 3;' sed -i 's/a += 2/a += 3/' tree/examples/sum.cpp
+planted 'a lost region' 'has no region sum' sed -i 's/region: sum/region: total/' tree/examples/sum.cpp
+planted 'a region without an end' 'does not end' sed -i '/end region/d' tree/examples/sum.cpp
+planted 'stale output' '+the result is 2.75' sed -i 's/2\.50/2.75/' tree/build/examples/walkthroughs/walk_01
+planted 'an edited output' '-the result is 2.75' sed -i 's/is 2\.50/is 2.75/' "$page"
+planted 'a program that fails' 'exit status 3' sed -i '2i exit 3' tree/build/examples/walkthroughs/walk_01
+planted 'a dead link' 'dead link: ../READ.md' sed -i 's/README.md)/READ.md)/' "$page"
+planted 'a dead anchor' 'dead anchor: #three-words' sed -i 's/#two-words/#three-words/' "$page"
+planted 'a dead anchor on another page' 'dead anchor: docs/01-page.md#two-words' sed -i 's/Two/Three/' "$page"
+planted 'an uncovered number' '2.6 is in no output' sed -i 's/is 2\.5,/is 2.6,/' "$page"
+planted 'an uncovered percentage' '32 is in no output' sed -i 's/or 31 %\. /or 32 %. /' "$page"
+planted 'a number no longer given' '1e-5 is in no output' sed -i '/^<!-- given/d' "$page"
+planted 'one given at the end of a line, and no longer' '7.5 is in no output' sed -i 's/<!-- given: 7.5 -->//' "$page"
+planted 'a stale figure' 'stale figure' sed -i 's/label/lable/' tree/build/examples/walkthroughs/walk_01
+planted 'a moved curve' 'stale figure' sed -i 's/1\.00,/1.20,/' tree/build/examples/walkthroughs/walk_01
+planted 'a missing figure' 'stale figure' rm tree/docs/figures/01-curve.svg
+planted 'a block without a source' 'a block without a source' sed -i '/shown/d' "$page"
+planted 'a directive without a block' 'no code block' sed -i '/<!-- run/a \\' "$page"
+
+if type dot > /dev/null 2>&1; then
+  fresh_tree
+  sed -i 's/--svg curve -->/--dot graph | dot -->/' "$page"
+  check 'a graph is drawn' docs
+  check 'and then is not stale' docs --check
+  sed -i 's/a -> b/a -> c/' tree/build/examples/walkthroughs/walk_01
+  check 'a stale graph is found' eval '! docs --check && grep -qF "the graph has changed" output || grep -qF "stale figure" output'
+else
+  echo 'skip - dot is not installed: no graph was drawn'
+fi
+
+exit $((failures > 0))
