@@ -34,7 +34,8 @@ garbage strange 'throw 42; return {};'
 check 'throws what is no exception' all_checks exception
 garbage exits 'std::exit(0); return {};' '#include <cstdlib>'
 check 'exits with 0' all_checks exit
-garbage allocates 'std::vector<std::vector<double>> v; for (;;) v.emplace_back(20000000); return {};' '#include <vector>'
+garbage allocates 'std::vector<std::unique_ptr<double[]>> v; for (;;) v.emplace_back(new double[20000000]); return {};' '#include <memory>
+#include <vector>'
 memory() { all_checks exception && [[ $(field "'memory' in p['checks'][0]['hint']") == True ]]; }
 check 'allocates without end' memory
 garbage shapes 'return {xtg::Tensor(xtg::Shape{2, 2}), k.gamma, k.gamma};'
