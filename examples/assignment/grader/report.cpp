@@ -67,7 +67,7 @@ std::string judged(const std::function<std::string()>& judge) {
   } catch (const NotImplemented& e) {
     return "n" + std::string(e.what());
   } catch (const std::bad_alloc&) {
-    return "eout of memory: it asked for more than the grader allows";
+    return "eran out of memory: it asked for more than the grader allows";
   } catch (const std::exception& e) {
     return "ethrew an exception: " + std::string(e.what());
   } catch (...) {
