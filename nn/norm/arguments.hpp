@@ -1,6 +1,6 @@
 #pragma once
 
-// What the four norms share besides the idea.
+// What the four norms share besides the idea. For their .cpp files; not installed.
 
 #include <algorithm>
 #include <utility>

@@ -2,7 +2,7 @@
 
 // What a norm does with its result besides returning it: nothing, y = relu(norm(x)), or y = relu(norm(x) + residual).
 // Each is a pair of small functions that the norm's loops call for element i, so that the fused forms need no passes of
-// their own over memory. The loops are written once, in the norm's file.
+// their own over memory. The loops are written once, in the norm's file. For the norms' .cpp files; not installed.
 
 #include <utility>
 #include <vector>
