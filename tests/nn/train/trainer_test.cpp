@@ -229,6 +229,24 @@ TEST_CASE("trainer: it learns") {
   CHECK(epochs.back().train_loss < 0.1 * epochs.front().train_loss);
 }
 
+TEST_CASE("trainer: it tells how long its steps took, and how much of that they waited for images") {
+  Fixture f;
+  Classifier network(7);
+  Trainer trainer(network, f.train, f.test, f.standardization, f.options);
+  CHECK(trainer.seconds_of_steps() == 0);
+  double in_steps = 0;
+  trainer.on_step = [&](const StepReport&) {
+    CHECK(trainer.seconds_of_steps() > in_steps);
+    in_steps = trainer.seconds_of_steps();
+  };
+  CHECK(trainer.run());
+  CHECK(trainer.seconds_waited() > 0);
+  CHECK(trainer.seconds_waited() <= trainer.seconds_of_steps());
+  double of_epochs = 0;
+  for (const EpochResult& epoch : trainer.progress().epochs) of_epochs += epoch.seconds;
+  CHECK(trainer.seconds_of_steps() == doctest::Approx(of_epochs));
+}
+
 TEST_CASE("trainer: stopped after any step and resumed by another trainer, the numbers are the same") {
   const Fixture f;
   const auto start = [] {
