@@ -100,6 +100,78 @@ run "${tiny[@]}" --limit-train 40 --batch-size 64 --epochs 1 --norm none --sched
 check 'fewer images than a batch are one step' test "$status" -eq 0 -a "$(grep -c '1 epoch of 1 step' output)" -eq 1
 check 'no norm gets a small learning rate' grep -qx 'lr = 0.05' small/config.toml
 
+# ------------------------------------------------------------------------------------------------- how it computes
+
+short=("${tiny[@]}" --epochs 2)
+run "${tiny[@]}" --epochs 1 --limit-train 64 --precision bf16 --out half
+check '--precision bf16 trains' test "$status" -eq 0 -a "$(wc -l < half/metrics.csv)" -eq 2
+if grep -q 'going on in fp32' output; then
+  check 'where there is no bf16 it says so, and records fp32' grep -qx 'precision = "fp32"' half/config.toml
+else
+  check 'and records it' grep -qx 'precision = "bf16"' half/config.toml
+  run "${tiny[@]}" --epochs 1 --limit-train 64 --out full-precision
+  differ() { ! cmp -s <(numbers half) <(numbers full-precision); }
+  check 'its numbers are not those of fp32' differ
+  run --resume --out half
+  check 'a resume keeps it' test "$status" -eq 0
+  refused 'a resume in another precision' 2 '*precision is fp32, the run has bf16*' half \
+    --resume --precision fp32 --out half
+fi
+refused 'a resume in a precision the run has not' 2 '*precision is bf16, the run has fp32*' whole \
+  --resume --precision bf16 --out whole
+refused 'wrong precision' 2 "*unknown precision 'fp16', expected fp32, bf16*" new --precision fp16 --out new
+
+algorithm='(direct|blocked|winograd) '
+run "${short[@]}" --epochs 1 --limit-train 32 --verbose --out verbose
+lists_convolutions() {
+  grep -q '^convolutions: matrix products' output && return  # a build without oneDNN
+  grep -q '^convolutions of 32 images:$' output &&
+    grep -qE "^  32x32, 3 -> 16, 3x3 +forward +$algorithm" output &&
+    grep -qE "^  32x32, 16 -> 32, 3x3, stride 2 +backward_input +$algorithm" output &&
+    grep -qE "^  8x8, 64 -> 64, 3x3 +backward_weight +$algorithm" output &&
+    [[ -z $(grep -E ' (forward|backward_[a-z]+) ' output | sort | uniq -d) ]] && ! grep -q 'GFLOP' output
+}
+check '--verbose lists the convolutions' lists_convolutions
+check 'and chooses nothing' grep -qx 'conv-algorithms = ""' verbose/config.toml
+
+# Which way is the fastest is chance, so the run is also made with a choice given to it.
+run "${short[@]}" --autotune --save-every 0 --out tuned
+cp output tuned-output
+has_onednn() { ! grep -q '^convolutions: matrix products' tuned-output; }
+times_convolutions() {
+  ! has_onednn || grep -qE '^  8x8, 64 -> 64, 3x3 +forward .* direct [0-9]+ GFLOP/s .* blocked [0-9]+ GFLOP/s' tuned-output
+}
+check '--autotune trains' test "$status" -eq 0
+check 'and times the convolutions' times_convolutions
+recorded() { sed -n 's/^conv-algorithms = "\(.*\)"$/\1/p' "$1/config.toml"; }
+records_what_it_chose() {
+  [[ $(grep -c -- '-> .* for this run$' tuned-output) -eq $(recorded tuned | grep -o ': [a-z]*' | wc -l) ]]
+}
+check 'what it chose is in config.toml' records_what_it_chose
+run --config tuned/config.toml --out tuned-again
+check 'config.toml repeats the run, choices included' same_numbers tuned-again tuned
+check 'without measuring again' test -z "$(grep GFLOP output)" -a "$(recorded tuned)" = "$(recorded tuned-again)"
+
+given='forward 8x8 64->64 kernel 3x3 stride 1 padding 1 dilation 1 groups 1 fp32: blocked'
+run "${short[@]}" --conv-algorithms "$given" --verbose --out given
+check 'algorithms can be given' test "$status" -eq 0 -a "$(recorded given)" = "$given"
+runs_as_given() { ! has_onednn || grep -qE '^  8x8, 64 -> 64, 3x3 +forward +blocked ' output; }
+check 'and are what runs' runs_as_given
+rm -rf cut-short
+cp -r given cut-short
+rm cut-short/checkpoint.safetensors cut-short/metrics.csv
+run --resume --verbose --out cut-short
+check 'a resume keeps them' test "$(recorded cut-short)" = "$given"
+check 'and computes the same' same_numbers cut-short given
+check 'with them' runs_as_given
+refused 'a resume with other algorithms' 2 '*conv-algorithms is forward 8x8 64->64 *winograd, the run has forward *blocked*' \
+  given --resume --conv-algorithms "${given/blocked/winograd}" --out given
+refused 'a resume without them' 2 '*conv-algorithms is *, the run has forward *blocked*' given \
+  --resume --conv-algorithms= --out given
+refused 'algorithms that are none' 2 "*set_conv2d_algorithms: expected *got 'fast'*" new --conv-algorithms fast --out new
+refused '--autotune with --resume' 2 '*--autotune is for a new run*' whole --resume --autotune --out whole
+refused '--autotune with --eval' 2 '*--autotune is for a new run*' whole --eval --autotune --out whole
+
 # ------------------------------------------------------------------------------------------------- wrong options
 
 refused 'unknown option' 2 '*--nom*' new --nom batch --out new

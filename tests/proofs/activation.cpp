@@ -9,6 +9,8 @@ std::vector<Proof> activation_rows() {
   return {
       {"relu", of(relu), {{{3, 4}, distinct}}},
       {"relu at 0", of(relu), {{{5}}}, 1, kKink},
+      {"add_relu", of(add_relu), {{{3, 4}}, {{3, 4}}}},
+      {"add_relu at 0", of(add_relu), {{{5}}, {{5}}}, 1, kKink},
       {"sigmoid", of(sigmoid), {{{3, 4}}}},
       {"sigmoid far out", of(sigmoid), {{{7}}}, 1, kKink},
       {"softplus", of(softplus), {{{3, 4}}}},

@@ -18,6 +18,12 @@ Function affine(F f) {
   return [f](V v) { return v.size() == 3 ? f(v[0], v[1], v[2]) : f(v[0], Variable(), Variable()); };
 }
 
+/// relu(f(x, gamma, beta) + residual), without residual where the row has none.
+template <class F>
+Function tailed(F f) {
+  return [f](V v) { return f(v[0], v[1], v[2], NormTail{true, v.size() > 3 ? v[3] : Variable()}); };
+}
+
 Function layer(std::size_t axes) {
   return affine([axes](const auto&... a) { return layer_norm(a..., axes, kEps); });
 }
@@ -31,10 +37,22 @@ Function group(std::size_t groups) {
 std::vector<Proof> norm_rows() {
   const Function batch = affine([](const auto&... a) { return batch_norm(a..., kEps); });
   const Function instance = affine([](const auto&... a) { return instance_norm(a..., kEps); });
-  const Function eval = affine([](const auto&... a) {
-    return batch_norm_eval(a..., tensor({0.5, -1, 0.25, 2}, {4}), tensor({0.75, 1.5, 3, 0.5}, {4}), kEps);
-  });
+  const Tensor mean = tensor({0.5, -1, 0.25, 2}, {4}), var = tensor({0.75, 1.5, 3, 0.5}, {4});
+  const Function eval = affine([=](const auto&... a) { return batch_norm_eval(a..., mean, var, kEps); });
   const Shape image = {2, 3, 5, 4};
+
+  using Args = const Variable&;
+  const Function batch_tail = tailed(
+      [](Args x, Args g, Args b, const NormTail& tail) { return batch_norm(x, g, b, kEps, std::nullopt, tail); });
+  const Function eval_tail = tailed(
+      [=](Args x, Args g, Args b, const NormTail& tail) { return batch_norm_eval(x, g, b, mean, var, kEps, tail); });
+  const Function layer_tail =
+      tailed([](Args x, Args g, Args b, const NormTail& tail) { return layer_norm(x, g, b, 3, kEps, tail); });
+  const Function instance_tail = tailed(
+      [](Args x, Args g, Args b, const NormTail& tail) { return instance_norm(x, g, b, kEps, std::nullopt, tail); });
+  const Function group_tail =
+      tailed([](Args x, Args g, Args b, const NormTail& tail) { return group_norm(x, g, b, 2, kEps, tail); });
+  const std::vector<Input> plain = {{image}, {{4}}, {{4}}}, added = {{image}, {{4}}, {{4}}, {image}};
   return {
       {"batch_norm (N,C)", batch, {{{3, 2}}, {{2}}, {{2}}}, 3},
       {"batch_norm (N,H,W,C)", batch, {{image}, {{4}}, {{4}}}},
@@ -52,6 +70,16 @@ std::vector<Proof> norm_rows() {
       {"group_norm (N,H,W,C)", group(2), {{image}, {{4}}, {{4}}}},
       {"group_norm of one group", group(1), {{image}, {{4}}, {{4}}}},
       {"group_norm without gamma and beta", group(2), {{{3, 5, 4}}}},
+      {"batch_norm with relu", batch_tail, plain},
+      {"batch_norm with residual and relu", batch_tail, added},
+      {"batch_norm_eval with relu", eval_tail, plain},
+      {"batch_norm_eval with residual and relu", eval_tail, added},
+      {"layer_norm with relu", layer_tail, plain},
+      {"layer_norm with residual and relu", layer_tail, added},
+      {"instance_norm with relu", instance_tail, plain},
+      {"instance_norm with residual and relu", instance_tail, added},
+      {"group_norm with relu", group_tail, plain},
+      {"group_norm with residual and relu", group_tail, added},
   };
 }
 

@@ -451,6 +451,8 @@ def table_activation(case, normal, values):
     at_0 = values(0, -1, 2, -0.0, 0.5)
     case("relu", F.relu, normal(3, 4))
     case("relu at 0", F.relu, at_0)
+    case("add_relu", lambda x, r: F.relu(x + r), normal(3, 4), normal(3, 4))
+    case("add_relu at 0", lambda x, r: F.relu(x + r), at_0, values(0, 1, -2, 0.0, -0.25))
     case("sigmoid", torch.sigmoid, normal(3, 4))
     case("sigmoid far out", torch.sigmoid, far)
     case("softplus", F.softplus, normal(3, 4))
@@ -571,9 +573,10 @@ def table_matmul(case, normal):
 
 
 def table_conv2d(case, normal, whole):
-    def conv2d(how, x, weight, bias, stride=1, padding=0, dilation=1, groups=1):
+    def conv2d(how, x, weight, bias, stride=1, padding=0, dilation=1, groups=1, relu=False):
         def function(x, weight, bias=None):
-            return from_torch(F.conv2d(to_torch(x), to_torch(weight), bias, stride, padding, dilation, groups))
+            y = from_torch(F.conv2d(to_torch(x), to_torch(weight), bias, stride, padding, dilation, groups))
+            return F.relu(y) if relu else y
 
         case("conv2d " + how, function, normal(*x), normal(*weight), *([normal(weight[0])] if bias else []))
 
@@ -585,6 +588,9 @@ def table_conv2d(case, normal, whole):
     conv2d("two groups, bias", (2, 3, 5, 4), (6, 3, 2, 2), True, padding=1, groups=2)
     conv2d("depthwise, stride 2", (2, 5, 4, 3), (6, 3, 3, 1), False, stride=2, padding=1, groups=3)
     conv2d("image and kernel of one shape", (2, 3, 4, 5), (2, 3, 4, 5), False, padding=1)
+    conv2d("with relu, bias", (2, 4, 5, 3), (6, 3, 3, 3), True, padding=1, relu=True)
+    conv2d("with relu, stride 2", (2, 5, 4, 3), (4, 3, 2, 3), False, stride=2, padding=1, relu=True)
+    conv2d("with relu, two groups, bias", (2, 3, 5, 4), (6, 3, 2, 2), True, padding=1, groups=2, relu=True)
 
     # PyTorch's patches are (N, C·KH·KW, L), the places last; ours are the rows of (N·L, KH·KW·C). L = 2·3.
     window = dict(kernel_size=(3, 2), stride=2, padding=1)
@@ -700,6 +706,18 @@ def table_norm(case, normal):
     norm("group_norm (N,H,W,C)", group_norm(2), image, (4,))
     norm("group_norm of one group", group_norm(1), image, (4,))
     norm("group_norm without gamma and beta", group_norm(2), (3, 5, 4), None)
+
+    def tails(name, function):
+        case(name + " with relu", lambda x, gamma, beta: F.relu(function(x, gamma, beta)),
+             normal(*image), normal(4), normal(4))
+        case(name + " with residual and relu", lambda x, gamma, beta, residual: F.relu(function(x, gamma, beta) + residual),
+             normal(*image), normal(4), normal(4), normal(*image))
+
+    tails("batch_norm", batch_norm)
+    tails("batch_norm_eval", batch_norm_eval)
+    tails("layer_norm", layer_norm(3))
+    tails("instance_norm", instance_norm)
+    tails("group_norm", group_norm(2))
 
 
 # ---------------------------------------------------------------------------------------------------------- optimizers
