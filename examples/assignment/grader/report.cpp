@@ -67,7 +67,7 @@ std::string judged(const std::function<std::string()>& judge) {
   } catch (const NotImplemented& e) {
     return "n" + std::string(e.what());
   } catch (const std::bad_alloc&) {
-    return "eout of memory: it asked for more than the grader allows";
+    return "eran out of memory: it asked for more than the grader allows";
   } catch (const std::exception& e) {
     return "ethrew an exception: " + std::string(e.what());
   } catch (...) {
@@ -179,7 +179,7 @@ Report::~Report() { std::fflush(stdout); }
 void Report::check(const std::string& id, const std::string& what, double points,
                    const std::function<std::string()>& judge, double seconds) {
   // Who hangs once will hang again: the others need not wait as long.
-  const Verdict verdict = judge_apart(judge, too_slow_ ? std::min(seconds, 1.0) : seconds, descriptor_);
+  const Verdict verdict = judge_apart(judge, too_slow_ ? std::min(seconds, 0.5) : seconds, descriptor_);
   const bool right = verdict.status == "right";
   too_slow_ = too_slow_ || verdict.status == "time";
   all_right_ = all_right_ && right;
