@@ -48,8 +48,8 @@ void duality() {
   Generator random(3);
   // region: duality
   const Tensor x = random_normal({5, 4}, random), u = random_normal({4}, random);
-  const double first = inner(sum(x, {0}), u);             // <sum of x, u>
-  const double second = inner(x, add(zeros({5, 4}), u));  // <x, broadcast of u>
+  const double first = inner(sum(x, {0}), u);             // sum(x) · u
+  const double second = inner(x, add(zeros({5, 4}), u));  // x · broadcast(u)
   // end region
   std::printf("%.6f\n%.6f\n", first, second);
 }

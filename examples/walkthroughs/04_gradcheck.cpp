@@ -141,22 +141,22 @@ void kink() {
   }
 }
 
-/// One number for an array of any size: along a random direction v, <v, dx> must be the slope of the loss.
+/// One number for an array of any size: along a random direction u, u · dx must be the slope of the loss.
 void direction() {
   Generator random(5);
   const Shape shape{2000, 8};
   const Tensor x = random_normal(shape, random), gamma = random_normal({8}, random), beta = zeros({8});
-  const Tensor w = random_normal(shape, random), v = random_normal(shape, random);
+  const Tensor w = random_normal(shape, random), u = random_normal(shape, random);
   const nn::NormForward f = nn::batch_norm_forward(x, gamma, beta, 1e-5);
   // region: direction
   const auto loss = [&](const Tensor& at) {
     return sum(multiply(nn::batch_norm_forward(at, gamma, beta, 1e-5).y, w)).data()[0];
   };
   const double h = 1e-5;
-  const Tensor step = multiply(v, Scalar(h));
+  const Tensor step = multiply(u, Scalar(h));
   const double slope = (loss(add(x, step)) - loss(subtract(x, step))) / (2 * h);
   const Tensor dx = nn::batch_norm_backward(w, x, f.mean, f.rstd, gamma).dx;
-  std::printf("slope along v   %.5f\n<v, dx>         %.5f\n", slope, sum(multiply(v, dx)).data()[0]);
+  std::printf("slope along u   %.5f\nu * dx, summed  %.5f\n", slope, sum(multiply(u, dx)).data()[0]);
   // end region
 }
 

@@ -9,9 +9,9 @@
 
 using namespace xtg;
 
-/// What a backward is given: dy, x, gamma, and the statistics of the forward. d is gamma·dy, h is x_hat.
+/// What a backward is given: dy, x, gamma, and the statistics of the forward. dx_hat is gamma·dy.
 struct Given {
-  Variable dy, x, gamma, d, h, r;
+  Variable dy, x, gamma, dx_hat, x_hat, r;
   Scalar eps, M;
 };
 
@@ -24,31 +24,45 @@ struct Candidate {
 };
 
 // region: backwards
-const Candidate kRight{"right", [](const Given& g) { return g.r * (g.d - m(g.d) - g.h * m(g.d * g.h)); }};
+const Candidate kRight{"right",
+                       [](const Given& g) { return g.r * (g.dx_hat - m(g.dx_hat) - g.x_hat * m(g.dx_hat * g.x_hat)); }};
 
 const std::vector<Candidate> kWrong{
-    {"always zero", [](const Given& g) { return g.d * Scalar{0}; }},
-    {"way through v forgotten", [](const Given& g) { return g.r * (g.d - m(g.d)); }},
-    {"way through mu forgotten", [](const Given& g) { return g.r * (g.d - g.h * m(g.d * g.h)); }},
-    {"both forgotten", [](const Given& g) { return g.r * g.d; }},
-    {"gamma forgotten", [](const Given& g) { return g.r * (g.dy - m(g.dy) - g.h * m(g.dy * g.h)); }},
-    {"sums for means", [](const Given& g) { return g.r * (g.d - g.M * m(g.d) - g.h * (g.M * m(g.d * g.h))); }},
+    {"always zero", [](const Given& g) { return g.dx_hat * Scalar{0}; }},
+    {"way through v forgotten", [](const Given& g) { return g.r * (g.dx_hat - m(g.dx_hat)); }},
+    {"way through mu forgotten", [](const Given& g) { return g.r * (g.dx_hat - g.x_hat * m(g.dx_hat * g.x_hat)); }},
+    {"both forgotten", [](const Given& g) { return g.r * g.dx_hat; }},
+    {"gamma forgotten", [](const Given& g) { return g.r * (g.dy - m(g.dy) - g.x_hat * m(g.dy * g.x_hat)); }},
+    {"sums for means",
+     [](const Given& g) { return g.r * (g.dx_hat - g.M * m(g.dx_hat) - g.x_hat * (g.M * m(g.dx_hat * g.x_hat))); }},
     // end region
-    {"M-1 for M", [](const Given& g) { return g.r * (g.d - (m(g.d) + g.h * m(g.d * g.h)) * (g.M / (g.M - 1))); }},
-    {"M-1 in the v term", [](const Given& g) { return g.r * (g.d - m(g.d) - g.h * m(g.d * g.h) * (g.M / (g.M - 1))); }},
-    {"dv with power -1/2", [](const Given& g) { return g.r * (g.d - m(g.d)) - g.h * m(g.d * g.h) / g.r; }},
-    {"sign of the v term", [](const Given& g) { return g.r * (g.d - m(g.d) + g.h * m(g.d * g.h)); }},
+    {"M-1 for M",
+     [](const Given& g) {
+       return g.r * (g.dx_hat - (m(g.dx_hat) + g.x_hat * m(g.dx_hat * g.x_hat)) * (g.M / (g.M - 1)));
+     }},
+    {"M-1 in the v term",
+     [](const Given& g) {
+       return g.r * (g.dx_hat - m(g.dx_hat) - g.x_hat * m(g.dx_hat * g.x_hat) * (g.M / (g.M - 1)));
+     }},
+    {"dv with power -1/2",
+     [](const Given& g) { return g.r * (g.dx_hat - m(g.dx_hat)) - g.x_hat * m(g.dx_hat * g.x_hat) / g.r; }},
+    {"sign of the v term",
+     [](const Given& g) { return g.r * (g.dx_hat - m(g.dx_hat) + g.x_hat * m(g.dx_hat * g.x_hat)); }},
     {"factor 2 of the square lost",
-     [](const Given& g) { return g.r * (g.d - m(g.d) - g.h * m(g.d * g.h) * Scalar(0.5)); }},
-    {"x_hat lost in the v term", [](const Given& g) { return g.r * (g.d - m(g.d) - m(g.d * g.h)); }},
+     [](const Given& g) { return g.r * (g.dx_hat - m(g.dx_hat) - g.x_hat * m(g.dx_hat * g.x_hat) * Scalar(0.5)); }},
+    {"x_hat lost in the v term", [](const Given& g) { return g.r * (g.dx_hat - m(g.dx_hat) - m(g.dx_hat * g.x_hat)); }},
     {"eps missing",
      [](const Given& g) {
-       const Variable r = rsqrt(pow(g.r, -2) - g.eps), h = g.h * (r / g.r);
-       return r * (g.d - m(g.d) - h * m(g.d * h));
+       const Variable r = rsqrt(pow(g.r, -2) - g.eps), x_hat = g.x_hat * (r / g.r);
+       return r * (g.dx_hat - m(g.dx_hat) - x_hat * m(g.dx_hat * x_hat));
      }},
-    {"rstd missing", [](const Given& g) { return g.d - m(g.d) - g.h * m(g.d * g.h); }},
-    {"rstd squared", [](const Given& g) { return g.r * g.r * (g.d - m(g.d) - g.h * m(g.d * g.h)); }},
-    {"x for x_hat in the mean", [](const Given& g) { return g.r * (g.d - m(g.d) - g.h * m(g.d * g.x)); }},
-    {"dy for gamma*dy in the means", [](const Given& g) { return g.r * (g.d - m(g.dy) - g.h * m(g.dy * g.h)); }},
-    {"means of rows", [](const Given& g) { return g.r * (g.d - rows(g.d) - g.h * rows(g.d * g.h)); }},
+    {"rstd missing", [](const Given& g) { return g.dx_hat - m(g.dx_hat) - g.x_hat * m(g.dx_hat * g.x_hat); }},
+    {"rstd squared",
+     [](const Given& g) { return g.r * g.r * (g.dx_hat - m(g.dx_hat) - g.x_hat * m(g.dx_hat * g.x_hat)); }},
+    {"x for x_hat in the mean",
+     [](const Given& g) { return g.r * (g.dx_hat - m(g.dx_hat) - g.x_hat * m(g.dx_hat * g.x)); }},
+    {"dy for gamma*dy in the means",
+     [](const Given& g) { return g.r * (g.dx_hat - m(g.dy) - g.x_hat * m(g.dy * g.x_hat)); }},
+    {"means of rows",
+     [](const Given& g) { return g.r * (g.dx_hat - rows(g.dx_hat) - g.x_hat * rows(g.dx_hat * g.x_hat)); }},
 };

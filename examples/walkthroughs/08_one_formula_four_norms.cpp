@@ -177,8 +177,7 @@ void by_reshape() {
   const Problem p = problem();
   // region: reshape
   const Variable x(p.x, true), gamma(p.gamma), beta(p.beta);
-  const Variable columns =
-      reshape(transpose(x, {1, 2, 0, 3}), {H * W, N * C});  // (H, W, N, C): a column an image, channel
+  const Variable columns = reshape(transpose(x, {1, 2, 0, 3}), {H * W, N * C});       // (H, W, N, C) as a matrix
   const Variable normalized = nn::batch_norm(columns, Variable(), Variable(), eps);   // no gamma, no beta
   const Variable x_hat = transpose(reshape(normalized, {H, W, N, C}), {2, 0, 1, 3});  // (N, H, W, C) again
   const Variable y = gamma * x_hat + beta;

@@ -59,7 +59,8 @@ std::string judge(const Graph& inputs, int output) {
     if (++times[i] == 2) return step(i) + " is in the list twice: mark the steps that you have taken";
   }
   for (const int i : needed)
-    if (times[i] == 0) return step(i) + " is missing: the output depends on it";
+    if (times[i] == 0)
+      return step(i) + " is missing: the output depends on it (the numbers of the steps say nothing about their order)";
   if (order.size() > needed.size())
     return "the list has steps that the output does not depend on: begin at the output, and follow the inputs";
   const std::string early = too_early(inputs, order);

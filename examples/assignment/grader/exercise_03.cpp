@@ -43,10 +43,25 @@ bool fits(const Shape& small, const Shape& large) {
   return true;
 }
 
+/// What the student returns. Sums that were taken along wrong axes often end in a reshape that cannot be done: then
+/// `why`.
+Tensor answer(const Tensor& dy, const Shape& shape, std::string& why) {
+  try {
+    return student::unbroadcast(dy, shape);
+  } catch (const ShapeError& error) {
+    why = std::string(error.what()) + ". ";
+    why += dy.shape() == shape ? "b was not repeated; note that an empty list of axes means all axes"
+                               : "Write shape below dy's, aligned at the last axis (rule 1): where was b repeated?";
+  }
+  return dy;
+}
+
 std::string judge(const Shape& large, const Shape& shape) {
   Generator random(33);
   const Tensor dy = random_normal(large, random), before = dy;
-  const Tensor right = reference(dy, shape), result = student::unbroadcast(dy, shape);
+  std::string why;
+  const Tensor right = reference(dy, shape), result = answer(dy, shape, why);
+  if (!why.empty()) return why;
   if (dy != before) return "dy was changed; it belongs to the caller";
   if (same(result, right)) return "";
   const std::string shapes = "dy " + to_string(large) + ", shape " + to_string(shape) + ": ";

@@ -46,7 +46,7 @@ std::string reason(const Probe& p, const std::string& name) {
     return "dy is the same in all rows, as if the loss were a plain sum; then the right dx is zero";
   if (about("gamma") && all_near_one(p.gamma)) return "all gammas are 1, so it does not matter where gamma stands";
   if (about("eps"))
-    return fmt::format("eps is {:g}; to see whether it is there, make it as large as the variances", p.eps);
+    return fmt::format("eps is {:g}; to see whether it is there, take an x whose variances are not much larger", p.eps);
   if (about("M-1") && p.x.shape()[0] > 30)
     return fmt::format("with {} rows, M and M-1 are nearly the same; take few rows", p.x.shape()[0]);
   if ((about("rstd") || about("power")) && all_near_one(r))
@@ -73,6 +73,9 @@ std::string valid() {
            to_string(p.dy.shape());
   if (x[0] < 2) return "one row has no spread; take at least two";
   if (!all_finite(p.x) || !all_finite(p.gamma) || !all_finite(p.dy) || !(p.eps > 0)) return "a number is not finite";
+  if (p.eps > 1e-3)
+    return fmt::format(
+        "eps is {:g}; take 1e-3 at most, as real layers have it. Then it is x that decides whether eps weighs", p.eps);
   if (!all_finite(dx_of(kRight, p))) return "the right dx is not finite there";
   return "";
 }

@@ -124,8 +124,9 @@ std::string judge(Tensor BatchNormGradients::*part, const char* name, const char
     answers.push_back(student::batch_norm_eval_backward(p.dy, p.x, p.gamma, p.mean, p.var, p.eps).*part);
     const Shape expected = (backward(p, Mistake::None).*part).shape();
     if (answers.back().shape() != expected)
-      return fmt::format("{} has the shape {}, expected {} for x {}", name, to_string(answers.back().shape()),
-                         to_string(expected), to_string(p.x.shape()));
+      return fmt::format("{} has the shape {}, expected {} for x {}{}", name, to_string(answers.back().shape()),
+                         to_string(expected), to_string(p.x.shape()),
+                         expected.size() == 1 ? ": sum over all axes but the last, reshape(x, {-1, C})" : "");
   }
   const auto agrees = [&](Mistake mistake) {
     for (std::size_t i = 0; i < problems.size(); ++i)

@@ -16,7 +16,8 @@ using namespace xtg;
 /// repeated. The result has b's shape: dy (2, 3, 4), shape (3, 1) -> (3, 1).
 ///
 /// Of use: dy.shape()[i] and shape[i], sizes; shape.size(), the number of axes; sum(x, {0, 2}, true), over axes 0 and
-/// 2, which stay with size 1 (without `true` they go); reshape(x, shape).
+/// 2, which stay with size 1 (without `true` they go); reshape(x, shape). An empty list of axes, sum(x, {}, true),
+/// means all axes.
 inline Tensor unbroadcast(const Tensor& dy, const Shape& shape) {
   // TODO: replace the two lines below.
   (void)dy, (void)shape;

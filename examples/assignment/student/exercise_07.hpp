@@ -20,6 +20,8 @@ using namespace xtg::assignment;
 /// The gradients of y = gamma·(x − running_mean)/√(running_var + eps) + beta for the upstream gradient dy.
 /// dy and x have the shape (…, C): matrices (N, C) and images (N, H, W, C); gamma and the statistics (C).
 /// Returns dx (…, C), dgamma (C), dbeta (C).
+///
+/// Of use: reshape(x, {-1, C}), a matrix with a row for all axes but the last; sum(t, {0}), over its rows.
 inline BatchNormGradients batch_norm_eval_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                                                    const Tensor& running_mean, const Tensor& running_var, double eps) {
   // TODO: replace the two lines below.

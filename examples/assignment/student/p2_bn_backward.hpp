@@ -22,6 +22,8 @@ using namespace xtg::assignment;
 /// dy (…, C), the gradient of the loss with respect to y -> the gradients with respect to x (…, C), gamma (C) and
 /// beta (C). `cache` is that of a right forward in training: your part 1 need not be finished.
 ///
+/// Of use: reshape(x, {-1, C}), a matrix with a row for all axes but the last; sum(t, {0}), over its rows.
+///
 /// mean and variance are functions of x: the gradient flows through them, too. Any route is welcome: node by node as on
 /// the page docs/06-bn-backward-staged.md, or the short form of docs/07-bn-backward-short.md.
 inline BatchNormGradients batch_norm_backward(const Tensor& dy, const BatchNormCache& cache) {

@@ -18,7 +18,7 @@ struct Probe {
   Tensor x;      // (M, C), at least two rows
   Tensor gamma;  // (C)
   Tensor dy;     // (M, C)
-  double eps;
+  double eps;    // at most 1e-3, as in real layers
 };
 
 /// A probe under which each of the eighteen wrong backwards of page 04 is off by more than 0.01*(1 + |dx|) somewhere.
@@ -26,8 +26,8 @@ struct Probe {
 /// Of use: tensor({1, 2, 3, 4}, {2, 2}), ones({4, 3}), Generator random(1), random_normal({4, 3}, random), and
 /// add(a, b), multiply(a, b) of tensors, which broadcast.
 inline Probe probe() {
-  const Tensor x = multiply(tensor({1, -1, -1, 1, 1, 1, -1, -1}, {4, 2}), Scalar(0.948683298050514));
-  return {x, tensor({3, -2}, {2}), tensor({4, -3, 2, 5, -6, 1, 3, 2}, {4, 2}), 0.1};
+  const Tensor x = multiply(tensor({1, -1, -1, 1, 1, 1, -1, -1}, {4, 2}), Scalar(0.999499874937461));
+  return {x, tensor({3, -2}, {2}), tensor({4, -3, 2, 5, -6, 1, 3, 2}, {4, 2}), 1e-3};
 }
 
 }  // namespace student
