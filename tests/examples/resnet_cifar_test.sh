@@ -162,12 +162,12 @@ cp -r given cut-short
 rm cut-short/checkpoint.safetensors cut-short/metrics.csv
 run --resume --verbose --out cut-short
 check 'a resume keeps them' test "$(recorded cut-short)" = "$given"
-check 'and computes the same' same_numbers cut-short given
-check 'with them' runs_as_given
+check 'and computes with them' runs_as_given
+check 'the same numbers' same_numbers cut-short given
 refused 'a resume with other algorithms' 2 '*conv-algorithms is forward 8x8 64->64 *winograd, the run has forward *blocked*' \
   given --resume --conv-algorithms "${given/blocked/winograd}" --out given
 refused 'a resume without them' 2 '*conv-algorithms is *, the run has forward *blocked*' given \
-  --resume --conv-algorithms= --out given
+  --resume --conv-algorithms '' --out given
 refused 'algorithms that are none' 2 "*set_conv2d_algorithms: expected *got 'fast'*" new --conv-algorithms fast --out new
 refused '--autotune with --resume' 2 '*--autotune is for a new run*' whole --resume --autotune --out whole
 refused '--autotune with --eval' 2 '*--autotune is for a new run*' whole --eval --autotune --out whole

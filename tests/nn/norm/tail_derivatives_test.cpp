@@ -68,10 +68,10 @@ TEST_CASE("norm tails: one Variable in all places, to second order") {
 
 namespace {
 
-enum class Mask { OfY, OfX, OfNorm, None };
+enum class MaskOf { Y, X, Norm, Nothing };
 
 /// Batch norm, a residual and relu, with the gradient let through where the mask says.
-GradientCheck check_with(Mask mask, bool with_residual) {
+GradientCheck check_with(MaskOf mask, bool with_residual) {
   const Case c = batch({4, 4, 5}, 0.1);
   const Example e(c, 27);
   const Function right = [&](const Variables& v) {
@@ -82,9 +82,9 @@ GradientCheck check_with(Mask mask, bool with_residual) {
     const Variable x(v[0].value()), gamma(v[1].value()), beta(v[2].value());
     const Tensor norm = c.norm(x, gamma, beta).value();
     Tensor y = right({x, gamma, beta, Variable(v[3].value())}).value();
-    const Tensor open = mask == Mask::OfY      ? y
-                        : mask == Mask::OfX    ? x.value()
-                        : mask == Mask::OfNorm ? norm
+    const Tensor open = mask == MaskOf::Y      ? y
+                        : mask == MaskOf::X    ? x.value()
+                        : mask == MaskOf::Norm ? norm
                                                : ones(c.shape);
     return record_analytic("planted", std::move(y), {v[0], v[1], v[2], v[3]}, right,
                            [&c, open](const Tensor& dy, const Arguments& a) {
@@ -109,9 +109,9 @@ GradientCheck check_with(Mask mask, bool with_residual) {
 TEST_CASE("norm tails: a backward with the wrong mask fails the check; the right one passes") {
   for (const bool with_residual : {false, true}) {
     CAPTURE(with_residual);
-    const GradientCheck good = check_with(Mask::OfY, with_residual);
+    const GradientCheck good = check_with(MaskOf::Y, with_residual);
     CHECK_MESSAGE(good.ok, good.text());
-    for (const Mask wrong : {Mask::OfX, Mask::None}) {
+    for (const MaskOf wrong : {MaskOf::X, MaskOf::Nothing}) {
       const GradientCheck check = check_with(wrong, with_residual);
       CHECK_FALSE(check.ok);
       CHECK(check.inputs[0].analytic_against_derived > 1e-2);
@@ -119,6 +119,6 @@ TEST_CASE("norm tails: a backward with the wrong mask fails the check; the right
       CHECK(check.inputs[0].derived_against_numeric < 1e-6);
     }
   }
-  CHECK(check_with(Mask::OfNorm, false).ok);  // without a residual it is y's
-  CHECK_FALSE(check_with(Mask::OfNorm, true).ok);
+  CHECK(check_with(MaskOf::Norm, false).ok);  // without a residual it is y's
+  CHECK_FALSE(check_with(MaskOf::Norm, true).ok);
 }
