@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "tensor/create.hpp"
-#include "tensor/elementwise.hpp"
+#include "tensor/kernels/broadcast.hpp"
 #include "tensor/kernels/columns.hpp"
 #include "tensor/kernels/conv2d_choice.hpp"
 #include "tensor/kernels/gemm.hpp"
@@ -146,11 +146,14 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t 
               std::size_t dilation, std::size_t groups, bool relu_follows) {
   const Conv2dGeometry g = conv2d_geometry(x.shape(), w.shape(), stride, padding, dilation, groups);
   if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
+  if (relu_follows) {  // not inside oneDNN's convolution: its relu would make 0 of NaN
+    Tensor y = conv2d(x, w, bias, stride, padding, dilation, groups);
+    kernels::map(y.data(), y.data(), y.size(), [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
+    return y;
+  }
   Tensor y(g.output_shape());
   if (y.size() == 0) return y;
-  if (kernels::onednn_conv2d_forward(g, x.data(), w.data(), bias ? bias->data() : nullptr, relu_follows, y.data()))
-    return y;
-  if (relu_follows) return relu(conv2d(x, w, bias, stride, padding, dilation, groups));
+  if (kernels::onednn_conv2d_forward(g, x.data(), w.data(), bias ? bias->data() : nullptr, y.data())) return y;
   if (groups > 1) {
     for (std::size_t k = 0; k < groups; ++k) {
       const Tensor x_k = channels_of(x, k, groups), w_k = filters_of(w, k, groups);

@@ -26,11 +26,11 @@ struct Request {
   Conv2dGeometry geometry;
   Pass pass;
   Conv2dAlgorithm algorithm;
-  bool bfloat16, bias, relu;
+  bool bfloat16, bias;
 };
 
-/// Geometry, pass, algorithm and precision, and then what else a plan depends on: bias, relu and thread count.
-using Key = std::array<std::size_t, 17>;
+/// Geometry, pass, algorithm and precision, and then what else a plan depends on: bias and thread count.
+using Key = std::array<std::size_t, 16>;
 constexpr std::ptrdiff_t kChoiceFields = 14;
 
 /// A convolution made ready: the primitive, and how its arrays lie. Those that do not lie as ours (channels-last,
@@ -109,12 +109,6 @@ struct Description {
     };
     const memory::dims after = {rest(g.h, g.kh, g.oh), rest(g.w, g.kw, g.ow)};
 
-    dnnl::primitive_attr attributes;
-    if (request.relu) {
-      dnnl::post_ops relu;
-      relu.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-      attributes.set_post_ops(relu);
-    }
     // The backward passes want a forward of the same arguments as a hint.
     const auto hint = [&](const memory::desc& a, const memory::desc& b, const memory::desc& c) {
       const auto kind = dnnl::prop_kind::forward_training;
@@ -123,7 +117,7 @@ struct Description {
                  : dnnl::convolution_forward::desc(kind, algorithm, a, b, c, stride, dilates, before, after);
     };
     if (request.pass == Pass::Forward) {
-      take(dnnl::convolution_forward::primitive_desc(hint(x, w, y), attributes, engine));
+      take(dnnl::convolution_forward::primitive_desc(hint(x, w, y), engine));
       return;
     }
     const dnnl::convolution_forward::primitive_desc forward(
@@ -211,7 +205,7 @@ Plan* plan_for(const Request& request) {
   const auto [entry, is_new] =
       c.plans.try_emplace({g.n, g.h, g.w, g.in, g.out, g.kh, g.kw, g.stride, g.padding, g.dilation, g.groups,
                            static_cast<std::size_t>(request.pass), static_cast<std::size_t>(request.algorithm),
-                           request.bfloat16, request.bias, request.relu, threads});
+                           request.bfloat16, request.bias, threads});
   if (is_new) {
     entry->second = make_plan(c.engine, request);
     if (entry->second) {
@@ -224,10 +218,10 @@ Plan* plan_for(const Request& request) {
 
 /// By the chosen algorithm, or where oneDNN lacks it by the direct one; null for reference loops, too: a matrix product
 /// is faster.
-Plan* fast_plan_for(const Conv2dGeometry& g, Pass pass, bool bias, bool relu) {
+Plan* fast_plan_for(const Conv2dGeometry& g, Pass pass, bool bias) {
   const bool bfloat16 = matmul_precision() == Precision::BFloat16;
   for (const Conv2dAlgorithm algorithm : {chosen_algorithm(g, pass, bfloat16), Conv2dAlgorithm::Direct}) {
-    Plan* const plan = plan_for({g, pass, algorithm, bfloat16, bias, relu});
+    Plan* const plan = plan_for({g, pass, algorithm, bfloat16, bias});
     if (plan != nullptr && !is_reference(plan->choice.implementation)) return plan;
   }
   return nullptr;
@@ -265,12 +259,11 @@ memory weights(const Plan& plan, const Scalar* w) {
 
 }  // namespace
 
-bool onednn_conv2d_forward(const Conv2dGeometry& g, const Scalar* x, const Scalar* w, const Scalar* bias, bool relu,
-                           Scalar* y) {
+bool onednn_conv2d_forward(const Conv2dGeometry& g, const Scalar* x, const Scalar* w, const Scalar* bias, Scalar* y) {
   Cache& c = cache();
   const std::lock_guard<std::mutex> lock(c.mutex);
   make_room(c);
-  Plan* const plan = fast_plan_for(g, Pass::Forward, bias != nullptr, relu);
+  Plan* const plan = fast_plan_for(g, Pass::Forward, bias != nullptr);
   if (plan == nullptr) return false;
   plan->ran = true;
   const memory to = result(plan->our_y, plan->y, plan->reorder_y, y, c.y);
@@ -289,8 +282,8 @@ bool onednn_conv2d_backward(const Conv2dGeometry& g, const Scalar* dy, const Sca
   Cache& c = cache();
   const std::lock_guard<std::mutex> lock(c.mutex);
   make_room(c);
-  Plan* const for_x = dx != nullptr ? fast_plan_for(g, Pass::BackwardInput, false, false) : nullptr;
-  Plan* const for_w = dw != nullptr ? fast_plan_for(g, Pass::BackwardWeight, false, false) : nullptr;
+  Plan* const for_x = dx != nullptr ? fast_plan_for(g, Pass::BackwardInput, false) : nullptr;
+  Plan* const for_w = dw != nullptr ? fast_plan_for(g, Pass::BackwardWeight, false) : nullptr;
   if ((dx != nullptr && for_x == nullptr) || (dw != nullptr && for_w == nullptr)) return false;
   memory up;
   if (for_x != nullptr) {
@@ -316,7 +309,7 @@ bool onednn_conv2d_backward(const Conv2dGeometry& g, const Scalar* dy, const Sca
 std::string onednn_implementation(const Conv2dGeometry& geometry, Pass pass, Conv2dAlgorithm algorithm, bool bfloat16) {
   const std::lock_guard<std::mutex> lock(cache().mutex);
   make_room(cache());
-  const Plan* const plan = plan_for({geometry, pass, algorithm, bfloat16, false, false});
+  const Plan* const plan = plan_for({geometry, pass, algorithm, bfloat16, false});
   return plan != nullptr ? plan->choice.implementation : "";
 }
 
@@ -336,7 +329,7 @@ std::vector<Conv2dChoice> onednn_choices() {
 
 namespace xtg::kernels {
 
-bool onednn_conv2d_forward(const Conv2dGeometry&, const Scalar*, const Scalar*, const Scalar*, bool, Scalar*) {
+bool onednn_conv2d_forward(const Conv2dGeometry&, const Scalar*, const Scalar*, const Scalar*, Scalar*) {
   return false;
 }
 bool onednn_conv2d_backward(const Conv2dGeometry&, const Scalar*, const Scalar*, const Scalar*, Scalar*, Scalar*) {

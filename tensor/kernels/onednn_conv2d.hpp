@@ -11,9 +11,9 @@ namespace xtg::kernels {
 // false where oneDNN is not built in, has no such convolution (double) or only its reference loops for it, or an array
 // is empty; the caller does the work itself then.
 
-/// y = x * w + bias, then relu if `relu`; bias may be null.
+/// y = x * w + bias; bias may be null.
 bool onednn_conv2d_forward(const Conv2dGeometry& geometry, const Scalar* x, const Scalar* w, const Scalar* bias,
-                           bool relu, Scalar* y);
+                           Scalar* y);
 /// Both gradients of one convolution, so that what they share of dy is reordered once. dx or dw may be null for not
 /// wanted (x and w then need not be given); false means that neither was computed.
 bool onednn_conv2d_backward(const Conv2dGeometry& geometry, const Scalar* dy, const Scalar* x, const Scalar* w,

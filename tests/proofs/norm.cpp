@@ -73,7 +73,7 @@ std::vector<Proof> norm_rows() {
       {"batch_norm with relu", batch_tail, plain},
       {"batch_norm with residual and relu", batch_tail, added},
       {"batch_norm_eval with relu", eval_tail, plain},
-      {"batch_norm_eval with residual and relu", eval_tail, added},
+      {"batch_norm_eval with residual and relu", eval_tail, added, 1, kKink},
       {"layer_norm with relu", layer_tail, plain},
       {"layer_norm with residual and relu", layer_tail, added},
       {"instance_norm with relu", instance_tail, plain},
