@@ -91,6 +91,7 @@ GradientCheck check_with(MaskOf mask, bool with_residual) {
                              Tensor dz = zeros(dy.shape());
                              for (std::size_t i = 0; i < dz.size(); ++i)
                                if (open.data()[i] > 0) dz.data()[i] = dy.data()[i];
+                             const NoGrad record(false);  // a walk does not
                              const Variable x_again(a[0], true), g(a[1], true), b(a[2], true);
                              c.norm(x_again, g, b).backward(dz);
                              return AnalyticGradients{x_again.grad(), g.grad(), b.grad(), dz};
