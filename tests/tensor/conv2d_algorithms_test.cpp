@@ -72,7 +72,8 @@ TEST_CASE("conv2d algorithms: each that oneDNN has computes each pass") {
       CHECK(l2_error(*both.dw, naive.dw) < 1e-4);
     }
     // Both gradients at once, by two algorithms: what they share of dy may lie differently.
-    for (const auto& [for_x, for_w] : {std::pair(0, 1), {0, 2}, {1, 0}, {1, 2}, {2, 0}, {2, 1}}) {
+    for (const auto& two : {std::pair(0, 1), {0, 2}, {1, 0}, {1, 2}, {2, 0}, {2, 1}}) {
+      const int for_x = two.first, for_w = two.second;
       CAPTURE(for_x);
       CAPTURE(for_w);
       set_conv2d_algorithm({g, Conv2dPass::BackwardInput, false, kAlgorithms[0], ""},

@@ -169,8 +169,10 @@ TEST_CASE("norm tails: a residual without relu, or of another shape, is refused"
                                                            {"layer_norm", layer(shape, 3, 1e-5, 1)},
                                                            {"instance_norm", instance(shape)},
                                                            {"group_norm", group(shape, 2)}};
-  for (const auto& [name, c] : norms)
+  for (const auto& entry : norms)  // not [name, c]: clang 14 captures no structured bindings
     for (const bool derived : {false, true}) {
+      const std::string& name = entry.first;
+      const Case& c = entry.second;
       CAPTURE(c.name);
       const DerivedGradients mode(derived);
       const auto error = [&, &norm = c.tailed](const NormTail& tail) {
@@ -197,10 +199,11 @@ TEST_CASE("norm tails: the layers take them, in one operation, or in several whe
                                                                {NormKind::Instance, "instance_norm"},
                                                                {NormKind::Group, "group_norm"}};
   const Variable x(normal({3, 4, 4, 8}, 1), true), residual(normal({3, 4, 4, 8}, 2), true);
-  for (const auto& [kind, name] : kinds)
+  for (const auto& entry : kinds)
     for (const bool training : {true, false}) {
+      const std::string& name = entry.second;
       CAPTURE(name);
-      const auto norm = make_norm(kind, 8, 2);
+      const auto norm = make_norm(entry.first, 8, 2);
       norm->parameters()[0].mutable_value() = normal({8}, 3);
       norm->parameters()[1].mutable_value() = normal({8}, 4);
       norm->train(training);
