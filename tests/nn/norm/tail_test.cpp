@@ -203,7 +203,8 @@ TEST_CASE("norm tails: the layers take them, in one operation, or in several whe
     for (const bool training : {true, false}) {
       const std::string& name = entry.second;
       CAPTURE(name);
-      const auto norm = make_norm(entry.first, 8, 2);
+      const NormKind kind = entry.first;
+      const auto norm = make_norm(kind, 8, 2);
       norm->parameters()[0].mutable_value() = normal({8}, 3);
       norm->parameters()[1].mutable_value() = normal({8}, 4);
       norm->train(training);
