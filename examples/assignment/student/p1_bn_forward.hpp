@@ -22,7 +22,8 @@ using namespace xtg;
 using namespace xtg::assignment;
 
 /// x (…, C): (M, C), or images (N, H, W, C), which have M = N·H·W values a channel. gamma, beta, running_mean and
-/// running_var have shape (C). Returns y of x's shape and the cache (assignment/batch_norm.hpp says what is in it).
+/// running_var have shape (C). Returns y of x's shape and the cache, after a training step with all its members set:
+/// x, gamma, eps, mean, variance, rstd, x_hat (assignment/batch_norm.hpp has their shapes).
 ///
 /// In training (settings.training) y is normalized with the statistics of this batch:
 ///   mean_c = the mean of channel c,  variance_c = the mean of (x − mean_c)²        (divided by M)
