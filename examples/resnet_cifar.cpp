@@ -86,6 +86,7 @@ void prepare_arithmetic(const CommandLine& line, Settings& s) {
   xtg::set_num_threads(static_cast<int>(s.threads));
   xtg::set_conv2d_algorithms(s.conv_algorithms);
   if (s.precision == "bf16" && !xtg::bfloat16_available()) {
+    xtg::require(!line.resume, "cannot resume this run: it is in bf16, which this build or processor does not have");
     fmt::print("bf16 needs a build with oneDNN and a processor with AVX512_BF16; going on in fp32\n");
     s.precision = "fp32";
   }

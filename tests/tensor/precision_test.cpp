@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tensor/kernels/gemm.hpp"
+#include "tensor/shaping.hpp"
 #include "tests/precision.hpp"
 #include "tests/testing.hpp"
 
@@ -93,6 +95,34 @@ TEST_CASE("precision: a bfloat16 convolution is the float convolution of rounded
       CHECK(error > 1e-4);
       CHECK(error < 1e-2);
     }
+  }
+}
+
+TEST_CASE("precision: a bfloat16 matrix product is the product of rounded factors, transposed or not, added or not") {
+  if (!bfloat16_available()) {
+    MESSAGE("skipped: no bfloat16 in this build or on this processor");
+    return;
+  }
+  const MatmulPrecision precision(Precision::BFloat16);
+  const std::size_t m = 7, n = 19, k = 33;
+  const Tensor a = normal({m, k}, 1), b = normal({k, n}, 2), before = normal({m, n}, 3);
+  const Tensor a_t = transpose(a, {1, 0}), b_t = transpose(b, {1, 0});
+  for (const bool add : {false, true}) {
+    Tensor rounded = before, exact = before;
+    kernels::gemm_naive(m, n, k, to_bfloat16(a).data(), false, to_bfloat16(b).data(), false, rounded.data(), add);
+    kernels::gemm_naive(m, n, k, a.data(), false, b.data(), false, exact.data(), add);
+    for (const bool transpose_a : {false, true})
+      for (const bool transpose_b : {false, true}) {
+        CAPTURE(add);
+        CAPTURE(transpose_a);
+        CAPTURE(transpose_b);
+        Tensor c = before;
+        kernels::gemm(m, n, k, (transpose_a ? a_t : a).data(), transpose_a, (transpose_b ? b_t : b).data(), transpose_b,
+                      c.data(), add);
+        CHECK(l2_error(c, rounded) < 1e-5);
+        CHECK(l2_error(c, exact) > 1e-4);  // it did round
+        CHECK(l2_error(c, exact) < 1e-2);
+      }
   }
 }
 
