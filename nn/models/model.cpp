@@ -8,32 +8,26 @@
 namespace xtg::nn {
 namespace {
 
-enum class Family { Cifar, ImageNet, Preactivation, Vgg };
-
-struct Architecture {
-  const char* name;
-  Family family;
-  std::size_t depth;
-};
-
 constexpr std::array<Architecture, 14> kArchitectures = {{
-    {"resnet8", Family::Cifar, 8},
-    {"resnet20", Family::Cifar, 20},
-    {"resnet32", Family::Cifar, 32},
-    {"resnet44", Family::Cifar, 44},
-    {"resnet56", Family::Cifar, 56},
-    {"resnet110", Family::Cifar, 110},
-    {"resnet18", Family::ImageNet, 18},
-    {"resnet34", Family::ImageNet, 34},
-    {"resnet50", Family::ImageNet, 50},
-    {"resnet101", Family::ImageNet, 101},
-    {"preresnet18", Family::Preactivation, 18},
-    {"vgg11", Family::Vgg, 11},
-    {"vgg13", Family::Vgg, 13},
-    {"vgg16", Family::Vgg, 16},
+    {"resnet8", Family::Cifar, 8, 16},
+    {"resnet20", Family::Cifar, 20, 16},
+    {"resnet32", Family::Cifar, 32, 16},
+    {"resnet44", Family::Cifar, 44, 16},
+    {"resnet56", Family::Cifar, 56, 16},
+    {"resnet110", Family::Cifar, 110, 16},
+    {"resnet18", Family::ImageNet, 18, 64},
+    {"resnet34", Family::ImageNet, 34, 64},
+    {"resnet50", Family::ImageNet, 50, 64},
+    {"resnet101", Family::ImageNet, 101, 64},
+    {"preresnet18", Family::Preactivation, 18, 64},
+    {"vgg11", Family::Vgg, 11, 64},
+    {"vgg13", Family::Vgg, 13, 64},
+    {"vgg16", Family::Vgg, 16, 64},
 }};
 
-const Architecture& find(const std::string& name) {
+}  // namespace
+
+const Architecture& find_architecture(const std::string& name) {
   const auto found = std::find_if(kArchitectures.begin(), kArchitectures.end(),
                                   [&](const Architecture& architecture) { return name == architecture.name; });
   if (found != kArchitectures.end()) return *found;
@@ -43,16 +37,13 @@ const Architecture& find(const std::string& name) {
   throw ValueError(fmt::format("unknown architecture '{}', expected one of {}", name, names));
 }
 
-}  // namespace
-
 std::unique_ptr<Module> make_model(const ModelOptions& o, Generator& generator) {
-  const Architecture& made = find(o.name);
-  const bool has_stem = made.family == Family::ImageNet || made.family == Family::Preactivation;
-  require(o.stem == Stem::Cifar || has_stem, "make_model: {} has no imagenet stem", o.name);
+  const Architecture& made = find_architecture(o.name);
+  require(o.stem == Stem::Cifar || made.has_stem(), "make_model: {} has no imagenet stem", o.name);
   require(made.family != Family::Vgg || (!o.fixup && !o.zero_init_residual),
           "make_model: {} has no residual branches for fixup or zero_init_residual", o.name);
 
-  const std::size_t width = o.width != 0 ? o.width : made.family == Family::Cifar ? 16 : 64;
+  const std::size_t width = o.width != 0 ? o.width : made.width;
   if (made.family == Family::Cifar)
     return std::make_unique<CifarResNet>(
         ResNetOptions{made.depth, o.norm, o.groups, o.classes, width, o.zero_init_residual, o.fixup}, generator);

@@ -8,6 +8,24 @@
 
 namespace xtg::nn {
 
+enum class Family { Cifar, ImageNet, Preactivation, Vgg };
+
+/// A network of this folder.
+struct Architecture {
+  const char* name;
+  Family family;
+  std::size_t depth;
+  std::size_t width;  // its own number of channels in the first stage
+
+  /// Whether it can begin with ImageNet's stem.
+  bool has_stem() const { return family == Family::ImageNet || family == Family::Preactivation; }
+  /// Whether it has residual blocks that end with their norm, for fixup and zero_init_residual.
+  bool is_postactivation() const { return family == Family::Cifar || family == Family::ImageNet; }
+};
+
+/// Throws ValueError that lists the names for any other.
+const Architecture& find_architecture(const std::string& name);
+
 /// Settings of any network of this folder, by its name.
 struct ModelOptions {
   std::string name = "resnet20";

@@ -8,7 +8,7 @@ namespace xtg::nn {
 
 enum class LossKind { CrossEntropy, BinaryCrossEntropy };
 
-/// "cross-entropy" or "binary-cross-entropy"; throws ValueError that lists them otherwise.
+/// "cross-entropy" or "bce"; throws ValueError that lists them otherwise.
 LossKind parse_loss(const std::string& name);
 
 /// The loss of a classifier in nats per image, the mean over the batch: logits (N, K), labels (N) -> ().
@@ -20,5 +20,8 @@ LossKind parse_loss(const std::string& name);
 /// learning rates carry over. Throws ShapeError for other shapes, ValueError for a label outside 0 … K−1 or smoothing
 /// outside [0, 1].
 Variable classification_loss(LossKind kind, const Variable& logits, const Indices& labels, double label_smoothing = 0);
+
+/// The same for targets (N, K) that share each image among the classes, as mixup's do; smoothed as t·(1 − s) + s/K.
+Variable classification_loss(LossKind kind, const Variable& logits, Tensor targets, double label_smoothing = 0);
 
 }  // namespace xtg::nn

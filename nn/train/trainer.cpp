@@ -5,28 +5,14 @@
 #include <cmath>
 #include <utility>
 
-#include "autograd/grad_mode.hpp"
 #include "nn/optim/clip.hpp"
 
 namespace xtg::nn {
 
 namespace {
 
-constexpr std::size_t evaluation_batch = 256;
-
 /// Thrown through evaluate() when a stop is requested.
 struct Stopped {};
-
-/// In how many rows of logits (N, K) the first largest entry stands at the label.
-std::size_t count_correct(const Tensor& logits, const Indices& labels) {
-  const std::size_t classes = logits.shape()[1];
-  std::size_t correct = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const Scalar* row = logits.data() + i * classes;
-    correct += std::max_element(row, row + classes) - row == labels.data()[i];
-  }
-  return correct;
-}
 
 LoaderOptions training_batches(const Dataset& train, const TrainerOptions& options) {
   LoaderOptions result;
@@ -35,6 +21,9 @@ LoaderOptions training_batches(const Dataset& train, const TrainerOptions& optio
   result.augment = options.augment;
   result.drop_last = train.size() >= options.batch_size;
   result.seed = options.seed;
+  result.cutout = options.cutout;
+  result.erasing.probability = options.erasing;
+  result.mixup = options.mixup;
   return result;
 }
 
@@ -56,30 +45,6 @@ double seconds_now() {
 }
 
 }  // namespace
-
-Evaluation evaluate(Module& network, const Dataset& dataset, const Standardization& standardization,
-                    const std::function<void(std::size_t, std::size_t)>& on_batch, LossKind loss) {
-  LoaderOptions batches;
-  batches.batch_size = evaluation_batch;
-  Loader loader(dataset, standardization, batches);
-  const NoGrad off_the_tape;
-  const EvaluationMode mode(network);
-
-  double loss_sum = 0;
-  std::size_t correct = 0, images = 0;
-  loader.start(0);
-  for (Batch batch; loader.next(batch);) {
-    const std::size_t count = batch.labels.size();
-    const Variable logits = network(Variable(std::move(batch.images)));
-    const double value = static_cast<double>(classification_loss(loss, logits, batch.labels).item());
-    loss_sum += value * static_cast<double>(count);
-    correct += count_correct(logits.value(), batch.labels);
-    images += count;
-    if (on_batch) on_batch(images, dataset.size());
-  }
-  const double n = static_cast<double>(images);
-  return {loss_sum / n, 100 * static_cast<double>(correct) / n};
-}
 
 Trainer::Trainer(Module& network, const Dataset& train, const Dataset& test, const Standardization& standardization,
                  const TrainerOptions& options)
@@ -134,7 +99,9 @@ bool Trainer::run(const std::atomic<bool>* stop) {
 void Trainer::step(Batch batch) {
   const std::size_t count = batch.labels.size(), epoch = progress_.epochs.size();
   const Variable logits = network_(Variable(std::move(batch.images)));  // (B, classes)
-  const Variable loss = classification_loss(options_.loss, logits, batch.labels, options_.label_smoothing);  // ()
+  const Variable loss =  // ()
+      options_.mixup > 0 ? classification_loss(options_.loss, logits, batch.targets, options_.label_smoothing)
+                         : classification_loss(options_.loss, logits, batch.labels, options_.label_smoothing);
   const double value = static_cast<double>(loss.item());
   require<DivergedError>(std::isfinite(value), "the training loss became {} in epoch {}, step {}", value, epoch + 1,
                          progress_.step + 1);
@@ -171,7 +138,7 @@ void Trainer::finish_epoch(const std::atomic<bool>* stop) {
   };
   std::optional<AveragedWeights> averaged;
   if (average_) averaged.emplace(*average_);
-  const Evaluation test = evaluate(network_, test_, standardization_, on_batch, options_.loss);
+  const Evaluation test = evaluate(network_, test_, standardization_, on_batch, options_.loss, options_.flip_test);
   averaged.reset();
   const double images = static_cast<double>(progress_.images);
   const EpochResult result{progress_.epochs.size() + 1,

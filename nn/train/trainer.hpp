@@ -17,7 +17,7 @@
 #include "nn/optim/schedule.hpp"
 #include "nn/optim/sgd.hpp"
 #include "nn/train/checkpoint.hpp"
-#include "nn/train/classification_loss.hpp"
+#include "nn/train/evaluation.hpp"
 
 namespace xtg::nn {
 
@@ -25,19 +25,6 @@ namespace xtg::nn {
 struct DivergedError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-struct Evaluation {
-  double loss = 0;      // nats per image
-  double accuracy = 0;  // percent
-};
-
-/// Mean loss, without label smoothing, and accuracy of the classifier over all images of `dataset`, the last incomplete
-/// batch included, in evaluation mode and off the tape; whatever the loss, the answer is the class of the largest
-/// logit. Each module's mode is as before afterwards. `on_batch(done, total)` is called with image counts after every
-/// batch; what it throws ends the evaluation. Throws as Loader does.
-Evaluation evaluate(Module& network, const Dataset& dataset, const Standardization& standardization,
-                    const std::function<void(std::size_t, std::size_t)>& on_batch = {},
-                    LossKind loss = LossKind::CrossEntropy);
 
 struct TrainerOptions {
   std::size_t epochs = 1;
@@ -52,6 +39,10 @@ struct TrainerOptions {
   LossKind loss = LossKind::CrossEntropy;  // trained on and reported
   double label_smoothing = 0;
   bool augment = false;    // crop and flip, see Loader
+  std::size_t cutout = 0;  // side in pixels of the square cut out of every image; 0: none
+  double erasing = 0;      // probability of random erasing
+  double mixup = 0;        // alpha of mixup; 0: none. Hits in training are counted against the larger share's class
+  bool flip_test = false;  // evaluate on the mean over each image and its mirror image
   std::uint64_t seed = 0;  // of shuffling and augmentation
 };
 

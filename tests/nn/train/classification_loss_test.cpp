@@ -15,9 +15,9 @@ using namespace xtg::testing;
 
 TEST_CASE("classification loss: names") {
   CHECK(parse_loss("cross-entropy") == LossKind::CrossEntropy);
-  CHECK(parse_loss("binary-cross-entropy") == LossKind::BinaryCrossEntropy);
+  CHECK(parse_loss("bce") == LossKind::BinaryCrossEntropy);
   CHECK(error_of([] { parse_loss("hinge"); }) ==
-        "ValueError: unknown loss 'hinge', expected cross-entropy or binary-cross-entropy");
+        "ValueError: unknown loss 'hinge', expected cross-entropy or bce");
 }
 
 TEST_CASE("classification loss: cross-entropy is cross_entropy") {

@@ -1,4 +1,4 @@
-#include "examples/resnet_cifar/convolutions.hpp"
+#include "examples/training/convolutions.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -2,9 +2,9 @@
 
 #include <optional>
 
-#include "examples/resnet_cifar/command_line.hpp"
-#include "examples/resnet_cifar/run_directory.hpp"
-#include "examples/resnet_cifar/settings.hpp"
+#include "examples/training/command_line.hpp"
+#include "examples/training/run_directory.hpp"
+#include "examples/training/settings.hpp"
 #include "nn/train/checkpoint.hpp"
 
 /// What the command line and the run in --out come to.

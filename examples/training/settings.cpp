@@ -1,11 +1,12 @@
-#include "examples/resnet_cifar/settings.hpp"
+#include "examples/training/settings.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "nn/models/resnet.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/models/model.hpp"
+#include "nn/optim/optimizer.hpp"
 #include "nn/optim/schedule.hpp"
+#include "nn/train/classification_loss.hpp"
 #include "tensor/error.hpp"
 #include "tensor/parallel.hpp"
 
@@ -25,34 +26,68 @@ const std::vector<Field>& fields() {
       {"Data", "limit-test", &S::limit_test, Sh::ToResume, "N", "use the first N test images; 0: all"},
       {"Data", "augment", &S::augment, Sh::ToResume, "NAME",
        "crop-flip (random crops and mirror images of the training images) or none"},
+      {"Data", "cutout", &S::cutout, Sh::ToResume, "PIXELS",
+       "side of a square cut out of every training image (DeVries & Taylor 2017 use 16); 0: none"},
+      {"Data", "erasing", &S::erasing, Sh::ToResume, "P",
+       "probability that a training image loses a random rectangle (Zhong et al. 2017 use 0.5); 0: none"},
+      {"Data", "mixup", &S::mixup, Sh::ToResume, "ALPHA",
+       "blend pairs of training images and their labels, the share from Beta(ALPHA, ALPHA) (Zhang et al. 2017 use 1); "
+       "0: none"},
+      {"Data", "validation", &S::validation, Sh::ToEval, "N",
+       "set N training images aside, of every class as many, and report on them instead of the test images: to choose "
+       "a recipe without having seen the test; 0: none"},
 
       {"Network", "arch", &S::arch, Sh::ToEval, "NAME",
-       "resnet8, 20, 32, 44, 56 or 110, such as resnet20; default resnet8 for shapes, else resnet20"},
-      {"Network", "norm", &S::norm, Sh::ToEval, "NAME", "batch, layer, instance, group or none; default batch"},
+       "for 32x32 images: resnet8, resnet20, 32, 44, 56, 110; made for ImageNet: resnet18, 34, 50, 101, preresnet18 "
+       "(norm and relu before each convolution); without shortcuts: vgg11, 13, 16; default resnet8 for shapes, else "
+       "resnet20"},
+      {"Network", "stem", &S::stem, Sh::ToEval, "NAME",
+       "how resnet18 ... resnet101 begin: cifar (3x3 convolution, the default) or imagenet (7x7 of stride 2 and "
+       "max-pooling, which leave 8x8 of 32x32)"},
+      {"Network", "width", &S::width, Sh::ToEval, "C",
+       "channels of the first stage; 0, the default, is the network's own: 16 (resnet20 ...) or 64 (resnet18 ..., vgg)"},
+      {"Network", "norm", &S::norm, Sh::ToEval, "NAME",
+       "batch, layer, instance, group or none, in the stem and the shortcuts too; default batch"},
       {"Network", "groups", &S::groups, Sh::ToEval, "G",
-       "channel groups of --norm group, default 8; they must divide 16, 32 and 64"},
+       "channel groups of --norm group, default 8; they must divide the channels of every layer"},
+      {"Network", "zero-init", &S::zero_init, Sh::ToResume, "",
+       "gamma of each block's last norm starts at 0: every block begins as the identity (Goyal et al. 2017)"},
+      {"Network", "fixup", &S::fixup, Sh::ToEval, "",
+       "with --norm none: Fixup's initialization, scalar biases and scales (Zhang et al. 2019), a network's best case "
+       "without norm"},
 
       {"Training", "epochs", &S::epochs, Sh::ToResume, "N",
        "passes over the training images, default 8 for shapes, else 14"},
       {"Training", "batch-size", &S::batch_size, Sh::ToResume, "B", "images a step, default 128"},
+      {"Training", "optimizer", &S::optimizer, Sh::ToResume, "NAME", "sgd, adam or adamw; default sgd"},
       {"Training", "lr", &S::lr, Sh::ToResume, "X",
-       "peak learning rate, default 0.4; with --norm none 0.05, since 0.4 diverges there"},
+       "peak learning rate, default 0.4; with --norm none 0.05, since 0.4 diverges there; with adam and adamw 0.001"},
       {"Training", "schedule", &S::schedule, Sh::ToResume, "NAME",
        "one-cycle (up for a fifth of the steps, then down to 0), step, cosine or constant"},
-      {"Training", "momentum", &S::momentum, Sh::ToResume, "X", "of the gradient descent, default 0.9"},
+      {"Training", "momentum", &S::momentum, Sh::ToResume, "X", "of sgd, default 0.9 (adam and adamw have their betas: 0.9 and 0.999)"},
       {"Training", "nesterov", &S::nesterov, Sh::ToResume, "",
        "Nesterov's momentum, the default, or the plain one; off if --momentum is 0"},
-      {"Training", "weight-decay", &S::weight_decay, Sh::ToResume, "X", "L2 penalty on all parameters, default 5e-4"},
+      {"Training", "weight-decay", &S::weight_decay, Sh::ToResume, "X",
+       "L2 penalty on the weights, default 5e-4; with adamw the decay per step and learning rate, default 0.05"},
+      {"Training", "decay-norms", &S::decay_norms, Sh::ToResume, "",
+       "decay gamma, beta and biases as well, the default, or weights only"},
+      {"Training", "loss", &S::loss, Sh::ToResume, "NAME",
+       "cross-entropy (softmax: the classes compete), or bce (sigmoid: a yes-or-no question for each class, of which "
+       "nine in ten have the answer no, so that it learns more slowly)"},
       {"Training", "label-smoothing", &S::label_smoothing, Sh::ToResume, "X",
        "share of the target spread over all classes, default 0"},
+      {"Training", "clip-norm", &S::clip_norm, Sh::ToResume, "X",
+       "scale the gradients down where the norm of all of them together exceeds X; 0: never"},
+      {"Training", "ema", &S::ema, Sh::ToResume, "DECAY",
+       "evaluate a moving average of the weights, such as 0.999 (about the last 1000 steps); 0: the weights"},
+      {"Training", "flip-test", &S::flip_test, Sh::ToResume, "",
+       "evaluate on the mean of the logits of each image and its mirror image; takes twice the time"},
       {"Training", "seed", &S::seed, Sh::ToEval, "S", "of everything random, default 0"},
       {"Training", "derived", &S::derived, Sh::ToResume, "",
        "every gradient derived by the tape, none written by hand: the same losses, more slowly"},
-
       {"Training", "precision", &S::precision, Sh::ToResume, "NAME",
        "fp32, or bf16: convolutions and matrix products read 16-bit numbers, sums stay in 32; about a quarter faster "
-       "on "
-       "processors that have it"},
+       "on processors that have it"},
 
       {"Run", "conv-algorithms", &S::conv_algorithms, Sh::ToResume, "TEXT",
        "what --autotune chose, in place of the built-in table; to be copied, not written"},
@@ -116,6 +151,25 @@ void not_negative(const char* name, double value) {
   require(std::isfinite(value) && value >= 0, "{} must be finite and at least 0, got {}", name, value);
 }
 
+/// What a network's constructor would refuse, before it is made.
+void check_network(const Settings& s) {
+  const xtg::nn::Architecture& made = xtg::nn::find_architecture(s.arch);
+  const std::int64_t most = 1'000'000'000;
+  in_range("width", s.width, 0, 4096);
+  if (xtg::nn::parse_norm(s.norm) == xtg::nn::NormKind::Group) {
+    in_range("groups", s.groups, 1, most);
+    const auto width = s.width != 0 ? s.width : static_cast<std::int64_t>(made.width);
+    require(width % s.groups == 0, "groups: {} do not divide the {} channels of the first layers", s.groups, width);
+  }
+  require(xtg::nn::parse_stem(s.stem) == xtg::nn::Stem::Cifar || made.has_stem(), "stem: {} has no imagenet stem",
+          s.arch);
+  require(!s.fixup || (s.norm == "none" && made.is_postactivation()),
+          "fixup is for residual networks with --norm none, not for {} with norm {}", s.arch, s.norm);
+  require(!s.zero_init || (s.norm != "none" && made.is_postactivation()),
+          "zero-init is for residual networks with a norm at the end of each block, not for {} with norm {}", s.arch,
+          s.norm);
+}
+
 void check(const Settings& s) {
   one_of("dataset", s.dataset, {"shapes", "cifar10", "cifar100"});
   one_of("labels", s.labels, {"fine", "coarse"});
@@ -124,21 +178,27 @@ void check(const Settings& s) {
   const std::int64_t most = 1'000'000'000;
   in_range("limit-train", s.limit_train, 0, most);
   in_range("limit-test", s.limit_test, 0, most);
-  xtg::nn::parse_resnet(s.arch);
-  if (xtg::nn::parse_norm(s.norm) == xtg::nn::NormKind::Group) {
-    in_range("groups", s.groups, 1, most);
-    require(16 % s.groups == 0, "groups: {} do not divide the 16 channels of the first layers", s.groups);
-  }
+  in_range("validation", s.validation, 0, most);
+  in_range("cutout", s.cutout, 0, 32);
+  not_negative("erasing", s.erasing);
+  require(s.erasing <= 1, "erasing must be at most 1, got {}", s.erasing);
+  not_negative("mixup", s.mixup);
+  check_network(s);
   in_range("epochs", s.epochs, 1, 1'000'000);
   in_range("batch-size", s.batch_size, 1, 1'000'000);
+  xtg::nn::parse_optimizer(s.optimizer);
   not_negative("lr", s.lr);
   xtg::nn::parse_schedule(s.schedule);
   not_negative("momentum", s.momentum);
   require(s.momentum < 1, "momentum must be below 1, got {}", s.momentum);
   require(!s.nesterov || s.momentum > 0, "nesterov needs a momentum above 0");
   not_negative("weight-decay", s.weight_decay);
+  xtg::nn::parse_loss(s.loss);
   not_negative("label-smoothing", s.label_smoothing);
   require(s.label_smoothing <= 1, "label-smoothing must be at most 1, got {}", s.label_smoothing);
+  not_negative("clip-norm", s.clip_norm);
+  not_negative("ema", s.ema);
+  require(s.ema < 1, "ema must be below 1, got {}", s.ema);
   one_of("precision", s.precision, {"fp32", "bf16"});
   in_range("seed", s.seed, 0, INT64_MAX);
   in_range("threads", s.threads, 1, 1024);
@@ -153,7 +213,10 @@ Settings resolve(const Values& given) {
     settings.arch = "resnet20";
     settings.epochs = 14;
   }
-  if (get<std::string>(given, "norm", "batch") == "none") settings.lr = 0.05;
+  if (get<std::string>(given, "norm", "batch") == "none") settings.lr = get(given, "fixup", false) ? 0.1 : 0.05;
+  const std::string optimizer = get<std::string>(given, "optimizer", "sgd");
+  if (optimizer != "sgd") settings.lr = 1e-3;
+  if (optimizer == "adamw") settings.weight_decay = 0.05;
   settings.threads = xtg::num_threads();
 
   for (const auto& entry : given) {  // not [name, value]: clang 14 captures no structured bindings

@@ -1,9 +1,10 @@
-#include "examples/resnet_cifar/data.hpp"
+#include "examples/training/data.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "nn/data/cifar.hpp"
 #include "nn/data/shapes.hpp"
@@ -34,7 +35,14 @@ Dataset load(const Settings& settings, bool train) {
 }  // namespace
 
 Data load_data(const Settings& settings) {
-  Data data{load(settings, true), load(settings, false), {}};
+  Data data{load(settings, true), {}, {}};
+  if (settings.validation > 0) {
+    xtg::nn::Split split = xtg::nn::split(data.train, static_cast<std::size_t>(settings.validation), 0);
+    data.train = std::move(split.train);
+    data.test = std::move(split.validation);
+  } else {
+    data.test = load(settings, false);
+  }
   // The constants that everybody uses for CIFAR are kept even where --limit-train leaves only a part of it.
   if (settings.dataset == "cifar10") {
     data.standardization = {{0.4914, 0.4822, 0.4465}, {0.247, 0.2435, 0.2616}};

@@ -2,11 +2,11 @@
 
 #include <string>
 
-#include "examples/resnet_cifar/settings.hpp"
+#include "examples/training/settings.hpp"
 #include "nn/data/dataset.hpp"
 
 struct Data {
-  xtg::nn::Dataset train, test;
+  xtg::nn::Dataset train, test;  // with --validation, `test` is the part of the training images that was set aside
   xtg::nn::Standardization standardization;
 };
 

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <string>
 
-#include "examples/resnet_cifar/run_directory.hpp"
+#include "examples/training/run_directory.hpp"
 #include "tensor/error.hpp"
 
 namespace {

@@ -1,11 +1,11 @@
-#include "examples/resnet_cifar/progress.hpp"
+#include "examples/training/progress.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdio>
 
+#include "examples/training/text.hpp"
 #include "tensor/error.hpp"
 
 namespace {
@@ -22,13 +22,6 @@ std::size_t terminal_columns() {
 }
 
 }  // namespace
-
-std::string duration(double seconds) {
-  const auto s = static_cast<long>(std::lround(seconds));
-  if (s < 60) return fmt::format("{} s", s);
-  if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
-  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-}
 
 Progress::Progress() : terminal_(isatty(STDOUT_FILENO) != 0) {}
 

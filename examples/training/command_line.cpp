@@ -1,4 +1,4 @@
-#include "examples/resnet_cifar/command_line.hpp"
+#include "examples/training/command_line.hpp"
 
 #include <CLI/CLI.hpp>
 #include <sstream>
@@ -27,6 +27,12 @@ Examples
   resnet_cifar --config runs/cifar/config.toml --seed 1 --out runs/cifar-1
 )";
 
+/// Whether it is a flag that is on by default, and so needs a --no-….
+bool is_on(const Field& field) {
+  const auto* flag = std::get_if<bool Settings::*>(&field.member);
+  return flag && Settings().**flag;
+}
+
 /// One option and its explanation, words wrapped to 100 columns.
 void print_option(const std::string& option, const std::string& explanation) {
   const std::size_t indent = 29, width = 100;
@@ -50,12 +56,8 @@ void print_help() {
   std::string group;
   for (const Field& field : fields()) {
     if (group != field.group) fmt::print("\n{}\n", group = field.group);
-    const bool negated = std::string(field.name) == "nesterov";
-    print_option(fmt::format("--{}{}{}", field.name,
-                             negated              ? ", --no-nesterov"
-                             : *field.placeholder ? " "
-                                                  : "",
-                             field.placeholder),
+    const std::string no = is_on(field) ? fmt::format(", --no-{}", field.name) : "";
+    print_option(fmt::format("--{}{}{}{}", field.name, no, *field.placeholder ? " " : "", field.placeholder),
                  field.help);
   }
   print_option("--out DIR", "where the run is left, default runs/ and the name of the dataset");
@@ -75,7 +77,7 @@ template <class T>
 void add_option(CLI::App& app, const Field& field, Values& given) {
   const std::string option = std::string("--") + field.name;
   if constexpr (std::is_same_v<T, bool>) {
-    const std::string no = std::string(field.name) == "nesterov" ? ",!--no-nesterov" : "";
+    const std::string no = is_on(field) ? fmt::format(",!--no-{}", field.name) : "";
     app.add_flag_function(option + no, [&](std::int64_t count) { given[field.name] = count > 0; })->take_last();
   } else {
     app.add_option_function<T>(option, [&](const T& value) { given[field.name] = value; })->take_last();

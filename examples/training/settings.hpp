@@ -13,17 +13,28 @@ struct Settings {
   // Data
   std::string dataset = "shapes", labels = "fine", data = "data";
   std::int64_t limit_train = 0, limit_test = 0;  // images; 0: all
+  std::int64_t validation = 0;                   // training images set aside, which take the test images' place; 0: none
   std::string augment = "crop-flip";
+  std::int64_t cutout = 0;        // pixels
+  double erasing = 0, mixup = 0;  // probability; alpha
   // Network
-  std::string arch = "resnet8", norm = "batch";
+  std::string arch = "resnet8", stem = "cifar";
+  std::int64_t width = 0;  // channels of the first stage; 0: the network's own
+  std::string norm = "batch";
   std::int64_t groups = 8;
+  bool zero_init = false, fixup = false;
   // Training
   std::int64_t epochs = 8, batch_size = 128;
+  std::string optimizer = "sgd";
   double lr = 0.4;
   std::string schedule = "one-cycle";
   double momentum = 0.9;
   bool nesterov = true;
-  double weight_decay = 5e-4, label_smoothing = 0;
+  double weight_decay = 5e-4;
+  bool decay_norms = true;
+  std::string loss = "cross-entropy";
+  double label_smoothing = 0, clip_norm = 0, ema = 0;
+  bool flip_test = false;
   std::int64_t seed = 0;
   bool derived = false;
   std::string precision = "fp32", conv_algorithms;

@@ -1,4 +1,4 @@
-#include "examples/resnet_cifar/run_directory.hpp"
+#include "examples/training/run_directory.hpp"
 
 #include <filesystem>
 #include <system_error>

@@ -1,4 +1,4 @@
-#include "examples/resnet_cifar/plan.hpp"
+#include "examples/training/plan.hpp"
 
 #include "tensor/error.hpp"
 #include "tensor/file.hpp"

@@ -30,6 +30,3 @@ class Progress {
   std::string epoch_;  // "epoch  3/14", for the evaluation's line
   double shown_ = -1;  // when the line was last written; below 0: there is none
 };
-
-/// "47 s", "3:20", "1:05:00".
-std::string duration(double seconds);

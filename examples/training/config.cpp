@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "examples/resnet_cifar/settings.hpp"
+#include "examples/training/settings.hpp"
 #include "tensor/error.hpp"
 
 namespace {

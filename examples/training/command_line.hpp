@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "examples/resnet_cifar/settings.hpp"
+#include "examples/training/settings.hpp"
 
 struct CommandLine {
   Values given;        // the settings among the options

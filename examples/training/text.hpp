@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "examples/training/settings.hpp"
+
+/// 50000 -> "50,000".
+std::string with_commas(std::size_t n);
+
+/// "1 epoch", "3 epochs".
+std::string count(std::size_t n, const char* thing);
+
+/// "47 s", "3:20", "1:05:00".
+std::string duration(double seconds);
+
+/// The network: "resnet20, group norm (8 groups)".
+std::string describe(const Settings& settings);
