@@ -15,11 +15,13 @@ class RunDirectory {
   std::string checkpoint_path() const { return path_ + "/checkpoint.safetensors"; }
   std::string metrics_path() const { return path_ + "/metrics.csv"; }
   std::string curves_path() const { return path_ + "/curves.svg"; }
+  std::string layers_path() const { return path_ + "/layers.csv"; }
   const std::string& path() const { return path_; }
 
   bool has_config() const;
   bool has_checkpoint() const;
   bool has_metrics() const;
+  bool has_layers() const;
   /// Whether any of the files that would be overwritten is there.
   bool holds_a_run() const;
 
@@ -28,6 +30,7 @@ class RunDirectory {
   /// Throw xtg::FormatError that names the file and the system's reason.
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
+  void write_layers(const std::string& text) const;
 
  private:
   std::string path_;

@@ -40,7 +40,8 @@ struct Settings {
   std::string precision = "fp32", conv_algorithms;
   // Run
   std::int64_t threads = 1;
-  double save_every = 60;  // seconds
+  double save_every = 60;        // seconds
+  std::string layer_statistics;  // epochs: "1,10,20"; empty: none
 };
 
 /// What two runs must share.
