@@ -51,3 +51,9 @@ void RunDirectory::write_metrics(const std::vector<xtg::nn::EpochResult>& epochs
   }
   write_text(metrics_path(), text);
 }
+
+void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) const {
+  std::string text = "learning_rate,loss\n";
+  for (const xtg::nn::RangePoint& p : points) text += fmt::format("{:.6g},{:.6f}\n", p.learning_rate, p.loss);
+  write_text(range_path(), text);
+}
