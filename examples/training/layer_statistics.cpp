@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "autograd/grad_mode.hpp"
+#include "examples/training/metrics.hpp"
 #include "nn/conv2d.hpp"
 #include "tensor/error.hpp"
 #include "tensor/file.hpp"
@@ -178,29 +179,24 @@ std::string to_csv(const std::vector<LayerRow>& rows) {
 }
 
 std::vector<LayerRow> read_layers(const std::string& path) {
-  std::istringstream lines(read_file(path));
-  std::string line;
-  std::getline(lines, line);
-  require<FormatError>(line == header(), "{}: expected the header {}", path, header());
+  const std::vector<std::vector<std::string>> lines = parse_csv(read_file(path), path);
+  require<FormatError>(!lines.empty() && fmt::format("{}", fmt::join(lines[0], ",")) == header(),
+                       "{}: expected the header {}", path, header());
   std::vector<LayerRow> rows;
-  for (std::size_t number = 2; std::getline(lines, line); ++number) {
-    const std::string where = fmt::format("{}:{}", path, number);
-    std::vector<std::string> cells;
-    std::istringstream parts(line);
-    for (std::string cell; std::getline(parts, cell, ',');) cells.push_back(cell);
-    require<FormatError>(cells.size() == 6 + layer_quantiles.size(), "{}: expected {} columns, got {}", where,
-                         6 + layer_quantiles.size(), cells.size());
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    const std::vector<std::string>& fields = lines[i];
+    const std::string where = fmt::format("{}:{}", path, i + 1);
     LayerRow row;
-    row.epoch = static_cast<std::size_t>(parse_number(cells[0], where));
-    row.layer = cells[1];
+    row.epoch = static_cast<std::size_t>(parse_number(fields[0], where));
+    row.layer = fields[1];
     const auto array =
-        std::find_if(std::begin(arrays), std::end(arrays), [&](LayerArray a) { return to_string(a) == cells[2]; });
-    require<FormatError>(array != std::end(arrays), "{}: unknown array '{}'", where, cells[2]);
+        std::find_if(std::begin(arrays), std::end(arrays), [&](LayerArray a) { return to_string(a) == fields[2]; });
+    require<FormatError>(array != std::end(arrays), "{}: there is no array '{}'", where, fields[2]);
     row.array = *array;
-    row.mean = parse_number(cells[3], where);
-    row.sd = parse_number(cells[4], where);
-    row.zeros = parse_number(cells[5], where);
-    for (std::size_t i = 0; i < row.sizes.size(); ++i) row.sizes[i] = parse_number(cells[6 + i], where);
+    row.mean = parse_number(fields[3], where);
+    row.sd = parse_number(fields[4], where);
+    row.zeros = parse_number(fields[5], where);
+    for (std::size_t q = 0; q < row.sizes.size(); ++q) row.sizes[q] = parse_number(fields[6 + q], where);
     rows.push_back(row);
   }
   return rows;
