@@ -9,8 +9,8 @@
 /// A text in gnuplot's single quotes.
 std::string gnuplot_quoted(const std::string& text);
 
-/// Draws the file `path`, whole or not at all, by the script that `script_for` makes for a temporary name. False, and no
-/// picture, if gnuplot is not installed or fails.
+/// Draws the file `path`, whole or not at all, by the script that `script_for` makes for a temporary name. False, and
+/// no picture, if gnuplot is not installed or fails.
 bool gnuplot_file(const std::string& path, const std::function<std::string(const std::string&)>& script_for);
 
 /// What a script draws that sets no output. Nothing if gnuplot is not installed or fails.

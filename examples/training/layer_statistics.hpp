@@ -29,14 +29,14 @@ struct LayerRow {
   std::size_t epoch = 0;
   std::string layer;  // the path of the convolution: "layer1.0.conv1"
   LayerArray array = LayerArray::Convolution;
-  double mean = 0, sd = 0;  // of all its elements
-  double zeros = 0;         // percent of its elements that are exactly 0, as relu makes them
+  double mean = 0, sd = 0;                             // of all its elements
+  double zeros = 0;                                    // percent of its elements that are exactly 0, as relu makes them
   std::array<double, layer_quantiles.size()> sizes{};  // quantiles of the absolute values of the others; 0 if none
 };
 
 /// Sends `images` (N, H, W, C) through a clone of the network in training mode, and back from the mean loss over them;
-/// nothing of `network` changes. Layers come in the order in which they are computed; a convolution that no relu follows
-/// before the next one (a shortcut's) has two rows, the others four.
+/// nothing of `network` changes. Layers come in the order in which they are computed; a convolution that no relu
+/// follows before the next one (a shortcut's) has two rows, the others four.
 std::vector<LayerRow> measure_layers(const xtg::nn::Module& network, const xtg::Tensor& images,
                                      const xtg::Indices& labels, xtg::nn::LossKind loss, double label_smoothing);
 

@@ -89,8 +89,9 @@ std::string curves(const std::vector<Group>& groups, Plots& plots) {
     }
     if (!plot.lines.empty()) html += plots.lines(plot, std::string(curve.what) + ".");
   }
-  html += "</div>\n<p class=\"quiet\">Lines are means over the seeds that have come as far, bands reach from the least of "
-          "them to the greatest. Losses far above the others are cut off.</p>\n";
+  html +=
+      "</div>\n<p class=\"quiet\">Lines are means over the seeds that have come as far, bands reach from the least of "
+      "them to the greatest. Losses far above the others are cut off.</p>\n";
   if (plots.failed()) html = "<p>No curves: gnuplot is not installed, or failed.</p>\n";
   return section("Curves", html);
 }
@@ -116,10 +117,11 @@ std::string results(const std::vector<Group>& groups, const std::vector<GridCell
                     number_cell(spread_text(g.test_accuracy, 2)), number_cell(spread_text(g.train_loss, 4)),
                     number_cell(spread_text(g.test_loss, 4)), text_cell(others)});
   }
-  std::string html = table("results", {"setting", "seeds", "test accuracy (%)", "training loss", "test loss", "others"},
-                           rows);
-  html += "<p class=\"quiet\">Last epochs of the finished trainings: mean ± standard deviation over the seeds (divisor "
-          "n − 1; none for a single seed). Losses in nats.</p>\n";
+  std::string html =
+      table("results", {"setting", "seeds", "test accuracy (%)", "training loss", "test loss", "others"}, rows);
+  html +=
+      "<p class=\"quiet\">Last epochs of the finished trainings: mean ± standard deviation over the seeds (divisor "
+      "n − 1; none for a single seed). Losses in nats.</p>\n";
   std::string failed;
   for (const GridCell& cell : cells)
     if (cell.outcome != "finished")
@@ -133,6 +135,11 @@ std::string in_directory(const std::string& csv, const std::string& name) {
   return (std::filesystem::path(csv).parent_path() / name).string();
 }
 
+/// Whether the grid's file says this setting for the cell; the others of its axes are at their defaults.
+bool is_named(const GridCell& cell, const std::string& axis) {
+  return ("," + cell.name).find("," + axis + "=") != std::string::npos;
+}
+
 /// A file that gives this grid again: what its cells share, and then each of them.
 std::string grid_file(const std::vector<Group>& groups, const std::vector<Settings>& runs) {
   std::vector<std::string> axes = {"seed"};
@@ -140,7 +147,8 @@ std::string grid_file(const std::vector<Group>& groups, const std::vector<Settin
   std::string text = "[settings]\n" + common_toml(runs, axes);
   for (const Group& group : groups) {
     text += "\n[[grid]]\n";
-    for (const auto& [axis, value] : group.summary.axes) text += fmt::format("{} = {}\n", axis, axis_toml(axis, value));
+    for (const auto& [axis, value] : group.summary.axes)
+      if (is_named(*group.cells.front(), axis)) text += fmt::format("{} = {}\n", axis, axis_toml(axis, value));
     std::string numbers;
     for (const GridCell* cell : group.cells)
       for (const auto& [axis, value] : cell->axes)
@@ -160,8 +168,7 @@ std::string origin(const std::string& csv, const std::vector<Group>& groups, con
            fmt::format("<p>with this file as {}.toml; what it does not say is at its default.</p>\n", escaped(name)) +
            command(grid_file(groups, runs));
   html += "<h3>Machine</h3>\n" + machine_table();
-  if (!runs.empty())
-    html += details("All settings of the first training", settings_table(runs.front()));
+  if (!runs.empty()) html += details("All settings of the first training", settings_table(runs.front()));
   return section("How it was made", html);
 }
 
@@ -171,7 +178,7 @@ std::string lead(const std::vector<Group>& groups, std::size_t cells) {
     const auto& accuracy = group.summary.test_accuracy;
     if (accuracy && (!best || accuracy->mean > best->summary.test_accuracy->mean)) best = &group;
   }
-  std::string text = fmt::format("{}, {} of them different but for the seed.", count(cells, "training"), groups.size());
+  std::string text = fmt::format("{} of {}.", count(cells, "training"), count(groups.size(), "setting"));
   if (best)
     text += fmt::format(" The highest mean test accuracy is that of {}: {} % over {}.", best->name,
                         spread_text(best->summary.test_accuracy, 2), count(best->summary.finished, "seed"));
@@ -200,7 +207,7 @@ Report report_grid(const std::string& csv, Plots& plots) {
   report.title = runs.empty() ? "Comparison " + name
                               : fmt::format("Comparison {}: {} on {}", name, runs.front().arch, runs.front().dataset);
   report.lead = lead(groups, cells.size());
-  report.body = curves(groups, plots) + results(groups, cells) + layer_section(layers, plots) +
-                origin(csv, groups, runs);
+  report.body =
+      curves(groups, plots) + results(groups, cells) + layer_section(layers, plots) + origin(csv, groups, runs);
   return report;
 }

@@ -89,7 +89,8 @@ std::string table(const std::string& what, const std::vector<std::string>& heads
   if (!heads.empty()) {
     html += "<thead><tr>";
     for (std::size_t i = 0; i < heads.size(); ++i) {
-      const bool number = !rows.empty() && i < rows[0].size() && rows[0][i].attributes.find("right") != std::string::npos;
+      const bool number =
+          !rows.empty() && i < rows[0].size() && rows[0][i].attributes.find("right") != std::string::npos;
       html += fmt::format("<th scope=\"col\"{}>{}</th>", number ? " class=\"right\"" : "", heads[i]);
     }
     html += "</tr></thead>\n";

@@ -4,6 +4,7 @@
 
 #include "examples/training/report_html.hpp"
 #include "examples/training/report_parts.hpp"
+#include "examples/training/text.hpp"
 #include "tensor/error.hpp"
 
 namespace {
@@ -21,6 +22,8 @@ std::string epoch_name(std::size_t epoch) {
 
 const char* thing(LayerArray array) { return array == LayerArray::Activation ? "activations" : "gradients"; }
 
+double half_decade_below(double x) { return std::pow(10, std::floor(2 * std::log10(x)) / 2); }
+
 /// How the last layer's typical size compares with the first's.
 double growth(const std::vector<LayerRow>& rows) {
   const auto typical = [](const LayerRow& row) { return row.sd; };
@@ -29,7 +32,19 @@ double growth(const std::vector<LayerRow>& rows) {
 
 std::string times(double factor) {
   if (!std::isfinite(factor) || factor <= 0) return "–";
-  return factor >= 1 ? fmt::format("× {:.3g}", factor) : fmt::format("÷ {:.3g}", 1 / factor);
+  const double size = std::max(factor, 1 / factor);
+  const std::string number = size >= 100 && size < 1e12 ? with_commas(static_cast<std::size_t>(std::lround(size)))
+                                                        : fmt::format("{:.3g}", size);
+  return (factor >= 1 ? "× " : "÷ ") + number;
+}
+
+/// The rows of an array, of all runs and epochs.
+std::vector<LayerRow> all_rows(const std::vector<LayersOf>& runs, LayerArray array) {
+  std::vector<LayerRow> rows;
+  for (const LayersOf& run : runs)
+    for (const LayerRow& row : run.rows)
+      if (row.array == array) rows.push_back(row);
+  return rows;
 }
 
 /// Standard deviations over depth, a line for each run.
@@ -37,22 +52,26 @@ std::string compare(const std::vector<LayersOf>& runs, std::size_t epoch, LayerA
   LinePlot plot;
   plot.title = fmt::format("standard deviation of {} over depth, {}", thing(array), epoch_name(epoch));
   plot.x = "layer";
-  plot.y = fmt::format("log10 of the sd of {}", thing(array));
-  double low = INFINITY, high = -INFINITY;
+  plot.y = fmt::format("sd of {}", thing(array));
   for (const LayersOf& run : runs) {
     PlotLine line{run.name, {}, {}, {}, {}};
     for (const LayerRow& row : select(run, epoch, array)) {
       line.x.push_back(static_cast<double>(line.x.size() + 1));
-      line.y.push_back(row.sd > 0 ? std::log10(row.sd) : NAN);
-      if (!std::isfinite(line.y.back())) continue;
-      low = std::min(low, line.y.back());
-      high = std::max(high, line.y.back());
+      line.y.push_back(row.sd > 0 ? row.sd : NAN);
     }
     if (!line.x.empty()) plot.lines.push_back(std::move(line));
   }
-  if (plot.lines.empty() || !std::isfinite(low)) return "";
-  plot.bottom = low - 0.1;
-  plot.top = high + 0.1;
+  if (plot.lines.empty()) return "";
+  double low = INFINITY, high = 0;  // of all epochs, so that they can be compared
+  for (const LayerRow& row : all_rows(runs, array)) {
+    if (!(row.sd > 0) || !std::isfinite(row.sd)) continue;
+    low = std::min(low, row.sd);
+    high = std::max(high, row.sd);
+  }
+  if (!(low <= high)) return "";
+  plot.logarithmic = true;
+  plot.bottom = half_decade_below(low);
+  plot.top = half_decade_below(high) * std::sqrt(10);
   return plots.lines(plot, fmt::format("Standard deviation of {}, {}.", thing(array), epoch_name(epoch)));
 }
 
@@ -102,7 +121,8 @@ std::string layer_section(const std::vector<LayersOf>& runs, Plots& plots) {
                    "<p>Not recorded. A training with <code>--layer-statistics 1,10,20</code> writes down, before its "
                    "first step and after these epochs, how large they are in each layer.</p>\n");
   std::string html =
-      "<p>Up to 128 training images go through the network and the gradient of their mean loss comes back. A layer is a "
+      "<p>Up to 128 training images go through the network and the gradient of their mean loss comes back. A layer is "
+      "a "
       "convolution with the norm, shortcut and relu that follow it; activations are its result, gradients those of the "
       "loss with respect to it. The less they grow or shrink from layer to layer, the more evenly all layers "
       "learn.</p>\n";
@@ -116,16 +136,13 @@ std::string layer_section(const std::vector<LayersOf>& runs, Plots& plots) {
     html += "</div>\n";
   }
   if (!plots.failed())
-    html += "<p class=\"quiet\">Distributions of absolute sizes without zeros, on a logarithmic scale: the dark box "
-            "holds the middle half (25 to 75 %), the paler ones 5 to 95 % and 1 to 99 %; the stroke in it is the median. "
-            "Dashed: the standard deviation, zeros included.</p>\n";
+    html +=
+        "<p class=\"quiet\">Distributions of absolute sizes without zeros, on a logarithmic scale: the dark box "
+        "holds the middle half (25 to 75 %), the paler ones 5 to 95 % and 1 to 99 %; the stroke in it is the median. "
+        "Dashed: the standard deviation, zeros included.</p>\n";
   std::string distributions;
   for (const LayerArray array : {LayerArray::Activation, LayerArray::ActivationGradient}) {
-    std::vector<LayerRow> all;
-    for (const LayersOf& run : shown)
-      for (const LayerRow& row : run.rows)
-        if (row.array == array) all.push_back(row);
-    const SizeRange range = size_range(all);  // the same axis for all, so that they can be compared
+    const SizeRange range = size_range(all_rows(shown, array));  // the same axis for all, so that they can be compared
     distributions += fmt::format("<h3>Sizes of {}</h3>\n", thing(array));
     for (const std::size_t epoch : epochs) {
       if (epoch == *epochs.begin() || shown.size() > 1) distributions += "<div class=\"figures small\">\n";

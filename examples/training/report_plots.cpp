@@ -47,7 +47,7 @@ std::string number(double x) { return std::isfinite(x) ? fmt::format("{:.6g}", x
 double top_of(const LinePlot& plot) {
   std::vector<double> values;
   for (const PlotLine& line : plot.lines)
-    for (const double y : line.y)
+    for (const double y : line.high.empty() ? line.y : line.high)
       if (std::isfinite(y)) values.push_back(y);
   if (values.empty()) return plot.bottom + 1;
   std::sort(values.begin(), values.end());
@@ -57,11 +57,15 @@ double top_of(const LinePlot& plot) {
 
 /// Where the lines' names stand beside the plot, 0 … 1 from bottom to top: at their last points, but not on each other.
 std::vector<double> name_places(const LinePlot& plot, double top, double gap) {
+  const auto place = [&](double y) {
+    return plot.logarithmic ? std::log(y / plot.bottom) / std::log(top / plot.bottom)
+                            : (y - plot.bottom) / (top - plot.bottom);
+  };
   std::vector<double> places;
   for (const PlotLine& line : plot.lines) {
     double last = 0;
     for (const double y : line.y)
-      if (std::isfinite(y)) last = (y - plot.bottom) / (top - plot.bottom);
+      if (std::isfinite(place(y))) last = place(y);
     places.push_back(std::clamp(last, 0.0, 1.0));
   }
   std::vector<std::size_t> order(places.size());
@@ -91,8 +95,9 @@ std::string line_script(const LinePlot& plot) {
     last += 0.5;
   }
   std::string text = prologue(480, height, plot.x, plot.y);
-  text += fmt::format("set rmargin {}\nset xrange [{}:{}]\nset yrange [{}:{}]\n", longest + 4, first, last,
-                      number(plot.bottom), number(top));
+  text += fmt::format("set rmargin {}\nset xrange [{}:{}]\nset xtics {}\nset yrange [{}:{}]\n", longest + 4, first,
+                      last, std::max(1.0, std::ceil((last - first) / 9)), number(plot.bottom), number(top));
+  if (plot.logarithmic) text += "set logscale y\nset format y '%.0e'\n";
   const std::vector<double> places = name_places(plot, top, 20.0 / (height - 80));
   std::string bands, lines;
   for (std::size_t i = 0; i < plot.lines.size(); ++i) {
@@ -104,13 +109,12 @@ std::string line_script(const LinePlot& plot) {
                           number(line.high.empty() ? line.y[k] : line.high[k]));
     text += "end\n";
     const std::size_t symbols[] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12};
-    const std::string look =
-        fmt::format("linecolor rgb '{}' pointtype {} pointsize 0.45", colour(i), symbols[i % 10]);
-    text += fmt::format("set label {} {} at graph 1.03,{:.4f} left offset char 0.8,0 point {} textcolor rgb '{}'\n", i + 1,
-                        gnuplot_quoted(line.name), places[i], look, text_colour);
+    const std::string look = fmt::format("linecolor rgb '{}' pointtype {} pointsize 0.45", colour(i), symbols[i % 10]);
+    text += fmt::format("set label {} {} at graph 1.03,{:.4f} left offset char 0.8,0 point {} textcolor rgb '{}'\n",
+                        i + 1, gnuplot_quoted(line.name), places[i], look, text_colour);
     if (!line.low.empty())
-      bands += fmt::format("$d{} using 1:3:4 with filledcurves fillcolor rgb '{}' fillstyle transparent solid 0.22, ", i,
-                           colour(i));
+      bands += fmt::format("$d{} using 1:3:4 with filledcurves fillcolor rgb '{}' fillstyle transparent solid 0.22, ",
+                           i, colour(i));
     lines += fmt::format("{}$d{} using 1:2 with linespoints {} linewidth 2 dashtype {}", i == 0 ? "" : ", ", i, look,
                          i < colours ? (i % 2 == 0 ? "1" : "(12,5)") : "(3,4)");
   }
@@ -120,15 +124,19 @@ std::string line_script(const LinePlot& plot) {
 std::string layer_script(const LayerPlot& plot) {
   std::string text = prologue(340, 290, "layer", plot.y);
   const std::size_t n = plot.rows.size();
-  text += fmt::format("set xrange [0.2:{}.8]\nset xtics {}\nset logscale y\nset format y '%.0e'\nset yrange [{}:{}]\n", n,
-                      std::max<std::size_t>(1, (n + 4) / 5), number(plot.bottom), number(plot.top));
+  text += fmt::format("set xrange [0.2:{}.8]\nset xtics {}\nset logscale y\nset format y '%.0e'\nset yrange [{}:{}]\n",
+                      n, std::max<std::size_t>(1, (n + 4) / 5), number(plot.bottom), number(plot.top));
   const auto stage = [&](std::size_t i) { return plot.rows[i].layer.substr(0, plot.rows[i].layer.find('.')); };
   for (std::size_t i = 1; i < n; ++i) {
     if (stage(i) == stage(i - 1)) continue;
+    std::size_t end = i;
+    while (end < n && stage(end) == stage(i)) ++end;
     text += fmt::format("set arrow from {0}.5,graph 0 to {0}.5,graph 1 nohead linecolor rgb '{1}' dashtype (3,3)\n", i,
                         tic_colour);
-    if (stage(i).rfind("layer", 0) == 0)
-      text += fmt::format("set label '{}' at {}.7,graph 1.05 left textcolor rgb '{}'\n", stage(i), i, tic_colour);
+    if (stage(i).rfind("layer", 0) == 0)  // the number alone where there is no room for more
+      text += fmt::format("set label '{}' at {},graph 1.05 center textcolor rgb '{}'\n",
+                          7 * (end - i) >= 2 * n ? stage(i) : stage(i).substr(5),
+                          0.5 * static_cast<double>(i + end) + 0.5, tic_colour);
   }
   text += "$d << end\n";
   for (std::size_t i = 0; i < n; ++i) {
@@ -144,10 +152,11 @@ std::string layer_script(const LayerPlot& plot) {
     text += fmt::format("$d using 1:{0}:($1-0.4):($1+0.4):{0}:{1} ", low, high) +
             fmt::format(fmt::runtime(look), colour(0), density) + ", ";
   }
-  return text + fmt::format("$d using ($1-0.4):6:(0.8):(0) with vectors nohead linecolor rgb '{}' linewidth 2, "
-                            "$d using 1:2 with linespoints linecolor rgb '{}' linewidth 1.5 dashtype (5,3) pointtype 5 "
-                            "pointsize 0.3\n",
-                            text_colour, colour(1));
+  return text + fmt::format(
+                    "$d using ($1-0.4):6:(0.8):(0) with vectors nohead linecolor rgb '{}' linewidth 2, "
+                    "$d using 1:2 with linespoints linecolor rgb '{}' linewidth 1.5 dashtype (5,3) pointtype 5 "
+                    "pointsize 0.3\n",
+                    text_colour, colour(1));
 }
 
 /// The text between `begin` and `end`, both included, taken out of `text`.
@@ -185,7 +194,8 @@ SizeRange size_range(const std::vector<LayerRow>& rows) {
       if (std::isfinite(size)) range.top = std::max(range.top, size);
   }
   if (!(range.bottom < range.top)) return {1e-3, 1};
-  return {std::pow(10, std::floor(2 * std::log10(range.bottom)) / 2), std::pow(10, std::ceil(2 * std::log10(range.top)) / 2)};
+  return {std::pow(10, std::floor(2 * std::log10(range.bottom)) / 2),
+          std::pow(10, std::ceil(2 * std::log10(range.top)) / 2)};
 }
 
 std::string Plots::lines(const LinePlot& plot, const std::string& caption) {
@@ -210,7 +220,8 @@ std::string Plots::figure(const std::string& script, const std::string& title, c
   std::string symbols = cut(svg, "<defs>", "</defs>");
   while (!cut(symbols, "<filter", "</filter>").empty()) continue;
   if (symbols_.empty())  // the same for all; not display:none, which would hide what refers to it
-    symbols_ = in_page_colours("<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\">" + symbols + "</svg>\n");
+    symbols_ = in_page_colours("<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\">" +
+                               symbols + "</svg>\n");
   svg = std::regex_replace(svg, std::regex(R"re(^<svg\s+width="\d+" height="\d+"\s+viewBox)re"),
                            "<svg role=\"img\" aria-label=\"" + escaped(title) + "\" viewBox");
   return "<figure>\n" + in_page_colours(svg) + "<figcaption>" + caption + "</figcaption>\n</figure>\n";

@@ -20,6 +20,7 @@ struct LinePlot {
   std::vector<PlotLine> lines;
   double bottom = 0;
   std::optional<double> top;  // else above all lines; what is far above the others is cut off
+  bool logarithmic = false;   // the axis of y; `bottom` and `top` are then needed, and above 0
 };
 
 /// One array of one epoch, layer by layer.

@@ -60,7 +60,8 @@ std::string pairs(const Indices& confusion, const std::vector<std::string>& name
   all.resize(std::min(all.size(), most));
   std::vector<std::vector<TableCell>> rows;
   for (const Pair& pair : all)
-    rows.push_back({text_cell(names[pair.label]), text_cell(names[pair.answer]), number_cell(std::to_string(pair.count)),
+    rows.push_back({text_cell(names[pair.label]), text_cell(names[pair.answer]),
+                    number_cell(std::to_string(pair.count)),
                     number_cell(std::to_string(images_of(confusion, pair.label)))});
   return table("most frequent confusions", {"is", "taken for", "images", "of"}, rows);
 }
@@ -74,7 +75,8 @@ std::string accuracies(const Indices& confusion, const std::vector<std::string>&
   std::vector<std::vector<TableCell>> rows;
   for (const std::size_t k : order) {
     const bool none = std::isnan(accuracy[k]);
-    rows.push_back({text_cell(names[k]), number_cell(none ? "no images" : fmt::format("{:.1f} %", accuracy[k])),
+    rows.push_back({text_cell(names[k]),
+                    number_cell(none ? "no images" : fmt::format("{:.1f} %", accuracy[k])),
                     {fmt::format("<i style=\"width:{:.1f}%\"></i>", none ? 0 : accuracy[k]), " class=\"bar\""}});
   }
   return table("accuracy of each class", {"class", "right", ""}, rows, "bars");
@@ -101,8 +103,9 @@ std::string strip(const std::vector<Answer>& answers, const Dataset& images) {
     html += fmt::format(
         "<figure><img width=\"{}\" height=\"{}\" alt=\"{}\" src=\"data:image/png;base64,{}\"/>"
         "<figcaption>{} <b>{}</b><br/>",
-        images.width, images.height, escaped(alt), base64(write_png(images.image(a.image), images.height, images.width)),
-        a.label == a.answer ? "✓" : "✗", escaped(said));
+        images.width, images.height, escaped(alt),
+        base64(write_png(images.image(a.image), images.height, images.width)), a.label == a.answer ? "✓" : "✗",
+        escaped(said));
     html += (a.label == a.answer ? "" : "is: " + escaped(is) + "<br/>") + probability + "</figcaption></figure>\n";
   }
   return html + "</div>\n";
@@ -114,7 +117,8 @@ std::string class_section(const Settings& settings, const Predictions& found, co
   const Indices answers = predicted_classes(found.logits);
   const Indices confusion = confusion_matrix(answers, found.labels, names.size());
   const char* const legend =
-      "<p class=\"quiet\">A row for each class, a column for each answer, in images. Blue: right. Orange: wrong, darker "
+      "<p class=\"quiet\">A row for each class, a column for each answer, in images. Blue: right. Orange: wrong, "
+      "darker "
       "the more.</p>\n";
   if (names.size() <= 20)
     return section("Classes", "<h3>Confusion matrix</h3>\n" + matrix(confusion, names) + legend +
@@ -122,8 +126,7 @@ std::string class_section(const Settings& settings, const Predictions& found, co
   std::string html = "<h3>The 20 most frequent confusions</h3>\n" + pairs(confusion, names, 20);
   if (has_superclasses(settings)) {
     const std::vector<std::string> coarse = cifar100_names(true);
-    const Indices of_superclasses =
-        confusion_matrix(superclasses(answers), superclasses(found.labels), coarse.size());
+    const Indices of_superclasses = confusion_matrix(superclasses(answers), superclasses(found.labels), coarse.size());
     html += fmt::format(
         "<h3>Superclasses</h3>\n<p>{:.2f} % of the answers are in the right superclass, of which each has five "
         "classes.</p>\n",
@@ -156,7 +159,8 @@ std::string image_section(const Settings& settings, const Predictions& found, co
   wrong.resize(std::min(wrong.size(), images_shown));
 
   std::string html = "<h3>Right</h3>\n<p class=\"quiet\">The first image that was recognized of each of " +
-                     std::to_string(right.size()) + " classes, and the probability that the network gave its answer.</p>\n";
+                     std::to_string(right.size()) +
+                     " classes, and the probability that the network gave its answer.</p>\n";
   html = right.empty() ? "<h3>Right</h3>\n<p>None.</p>\n" : html + strip(right, images);
   html += "<h3>Wrong</h3>\n";
   html += wrong.empty() ? std::string("<p>None.</p>\n")

@@ -100,10 +100,10 @@ Report report_run(Plan plan, Plots& plots) {
   Report report;
   report.title = fmt::format("{} on {}", describe(s), s.dataset);
   const bool finished = epochs.size() == static_cast<std::size_t>(s.epochs);
-  report.lead = fmt::format("After {}{} of training on {} images it recognizes {:.2f} % of {} {} images.",
-                            count(epochs.size(), "epoch"), finished ? "" : fmt::format(" of {}", s.epochs),
-                            with_commas(data.train.size()), epochs.back().test_accuracy, with_commas(data.test.size()),
-                            judge(s));
+  report.lead =
+      fmt::format("After {}{} of training on {} images it recognizes {:.2f} % of {} {} images.",
+                  count(epochs.size(), "epoch"), finished ? "" : fmt::format(" of {}", s.epochs),
+                  with_commas(data.train.size()), epochs.back().test_accuracy, with_commas(data.test.size()), judge(s));
   report.body = curves(s, epochs, plots) + numbers(s, epochs, found, network->parameter_count()) +
                 class_section(s, found, data.test.class_names) + image_section(s, found, data.test);
   LayersOf layers;

@@ -13,8 +13,13 @@ namespace {
 
 /// What the settings would be if only what decides on defaults were given.
 Settings defaults_for(const Settings& s) {
-  return resolve({{"dataset", s.dataset}, {"norm", s.norm}, {"optimizer", s.optimizer}, {"fixup", s.fixup},
-                  {"momentum", s.momentum}, {"arch", s.arch}, {"epochs", s.epochs}});
+  return resolve({{"dataset", s.dataset},
+                  {"norm", s.norm},
+                  {"optimizer", s.optimizer},
+                  {"fixup", s.fixup},
+                  {"momentum", s.momentum},
+                  {"arch", s.arch},
+                  {"epochs", s.epochs}});
 }
 
 /// Whether a reader of a command must be told this one: it is not at its default, or the default is the machine's.
@@ -49,7 +54,8 @@ std::string option(const Field& field, Number value) {
 std::string processor() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
   utsname system = {};
   return uname(&system) == 0 ? system.machine : "unknown";
 }
@@ -82,9 +88,10 @@ std::string common_toml(const std::vector<Settings>& runs, const std::vector<std
     std::visit(
         [&](auto member) {
           const auto& value = runs.front().*member;
-          const bool shared = std::all_of(runs.begin(), runs.end(), [&](const Settings& s) { return s.*member == value; });
-          const bool said = std::any_of(runs.begin(), runs.end(),
-                                        [&](const Settings& s) { return is_worth_saying(field, s); });
+          const bool shared =
+              std::all_of(runs.begin(), runs.end(), [&](const Settings& s) { return s.*member == value; });
+          const bool said =
+              std::any_of(runs.begin(), runs.end(), [&](const Settings& s) { return is_worth_saying(field, s); });
           if (shared && said) text += fmt::format("{} = {}\n", field.name, to_toml(value));
         },
         field.member);

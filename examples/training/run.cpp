@@ -90,8 +90,8 @@ void Run::write_layers() {
   loader.start(0);
   Batch batch;
   loader.next(batch);
-  for (LayerRow& row : measure_layers(*network_, batch.images, batch.labels, parse_loss(settings().loss),
-                                      settings().label_smoothing)) {
+  for (LayerRow& row :
+       measure_layers(*network_, batch.images, batch.labels, parse_loss(settings().loss), settings().label_smoothing)) {
     row.epoch = epoch;
     rows.push_back(std::move(row));
   }
