@@ -64,7 +64,8 @@ void print_help() {
   print_option("--resume", "go on with the run in --out; its settings need not be repeated, and may not be changed");
   print_option("--eval", "only evaluate the checkpoint in --out on the test images; writes nothing");
   print_option("--config FILE", "take settings from a config.toml; options given as well come first");
-  print_option("--verbose", "say how each convolution is computed, and at the end how long the training waited for images");
+  print_option("--verbose",
+               "say how each convolution is computed, and at the end how long the training waited for images");
   print_option("--autotune",
                "time the ways to compute each convolution on this machine, show them, and use the fastest in this run, "
                "which records them; without it, a built-in table decides");
