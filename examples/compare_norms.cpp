@@ -1,0 +1,211 @@
+// Trains a grid of networks and compares them. The parts, in training/: grid (the file that describes it),
+// grid_command_line, grid_directory (what is there of it already), grid_results (the CSV file, and the summary over
+// seeds), grid_table (what is shown). Each cell is a run of resnet_cifar.
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <utility>
+
+#include "examples/training/command_line.hpp"
+#include "examples/training/grid.hpp"
+#include "examples/training/grid_command_line.hpp"
+#include "examples/training/grid_directory.hpp"
+#include "examples/training/grid_table.hpp"
+#include "examples/training/network.hpp"
+#include "examples/training/plan.hpp"
+#include "examples/training/run.hpp"
+#include "examples/training/stop.hpp"
+#include "examples/training/text.hpp"
+#include "tensor/error.hpp"
+
+namespace {
+
+using namespace xtg::nn;
+
+constexpr int success = 0, user_error = 2, interrupted = 130;
+constexpr std::size_t most_lines = 40;  // of cells in the live table; beyond that, cells are grouped
+
+class Comparison {
+ public:
+  Comparison(const GridCommandLine& line, const Grid& grid)
+      : grid_(grid, line.out.empty() ? "runs/" + grid.name : line.out) {
+    for (std::size_t i = 0; i < grid_.cells().size(); ++i) {
+      if (grid_.cells()[i].name.find(line.only) != std::string::npos) selected_.push_back(i);
+    }
+    xtg::require(!selected_.empty(), "no cell's name contains '{}'", line.only);
+    if (grid_.kept() > 0)
+      fmt::print("{} known from {}: the runs are gone\n",
+                 grid_.kept() == 1 ? "1 cell is" : fmt::format("{} cells are", grid_.kept()), grid_.csv_path());
+  }
+
+  int list() const {
+    const std::vector<std::string> lines = cell_lines(grid_, nullptr);
+    for (const std::size_t i : selected_) fmt::print("{}\n", lines[i]);
+    fmt::print("{}\n", progress_line());
+    return success;
+  }
+
+  /// Returns the program's exit status.
+  int run() {
+    RunDirectory(grid_.path()).create();
+    grid_.write_csv();
+    fmt::print("{}; Ctrl-C stops and saves in {}\n", progress_line(), grid_.path());
+    std::fflush(stdout);
+    const std::atomic<bool>& stop = stop_on_signals();
+    for (const std::size_t i : selected_) {
+      if (grid_.is_over(i)) continue;
+      if (stop || !train(i, stop)) {
+        live_.clear();
+        fmt::print("{}\nthe same command goes on\n", progress_line());
+        return interrupted;
+      }
+      live_.clear();
+      print_outcome(i);
+    }
+    fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results()), grid_.csv_path());
+    return success;
+  }
+
+ private:
+  /// False if it was stopped before its end.
+  bool train(std::size_t i, const std::atomic<bool>& stop) {
+    const PlannedCell& cell = grid_.cells()[i];
+    under_way_ = UnderWay{i, {}, 0, 0};
+    show();
+    Plan plan = make_plan(command_line(i));
+    if (!prepare_arithmetic(plan.settings)) {
+      live_.clear();
+      fmt::print("{}: bf16 needs a build with oneDNN and a processor with AVX512_BF16; trained in fp32\n", cell.name);
+    }
+    const bool begun = plan.checkpoint.has_value();
+    const std::string config = to_config(plan.settings);
+    std::optional<Run> run;
+    const auto at_first_step = [&] {
+      return !begun && (!run || (run->trainer().progress().epochs.empty() && run->trainer().progress().step == 0));
+    };
+    try {
+      run.emplace(std::move(plan));
+      watch(*run);
+      grid_.set_epochs(i, run->trainer().progress().epochs);
+      return run->train(stop);
+    } catch (const DivergedError&) {
+      const TrainingProgress& done = run->trainer().progress();
+      grid_.set_failed(i, "diverged",
+                       fmt::format("diverged in epoch {}, step {}", done.epochs.size() + 1, done.step + 1));
+    } catch (const std::invalid_argument& error) {  // ShapeError or ValueError: the network cannot take these images
+      if (!at_first_step()) throw;
+      grid_.run(i).create();
+      grid_.run(i).write_config(config);
+      grid_.set_failed(i, "refused", std::string("refused: ") + error.what());
+    }
+    return true;
+  }
+
+  /// What resnet_cifar would be told.
+  CommandLine command_line(std::size_t i) const {
+    const PlannedCell& cell = grid_.cells()[i];
+    CommandLine result;
+    result.out = grid_.run(i).path();
+    result.resume = grid_.run(i).holds_a_run();
+    result.given = cell.given;
+    if (result.resume) result.given = {{"data", cell.settings.data}, {"save-every", cell.settings.save_every}};
+    return result;
+  }
+
+  void watch(Run& run) {
+    run.on_step = [this](const StepReport& report) {
+      under_way_.step = report;
+      under_way_.to_test = 0;
+      show();
+    };
+    run.on_evaluation = [this](std::size_t done, std::size_t total) {
+      under_way_.tested = done;
+      under_way_.to_test = total;
+      show();
+    };
+    run.on_epoch = [this, &run](const EpochResult&) {
+      grid_.set_epochs(under_way_.cell, run.trainer().progress().epochs);
+    };
+  }
+
+  void show() {
+    if (!live_.due()) return;
+    const bool grouped = grid_.cells().size() > most_lines;
+    std::vector<std::string> lines = grouped ? group_lines(grid_, &under_way_) : cell_lines(grid_, &under_way_);
+    lines.push_back(progress_line());
+    live_.show(lines, under_way_.cell);
+  }
+
+  void print_outcome(std::size_t i) const {
+    const GridCell& cell = grid_.result(i);
+    if (!cell.reason.empty()) {
+      fmt::print("{}: {}\n", cell.name, cell.reason);
+    } else {
+      const EpochResult& last = cell.epochs.back();
+      double seconds = 0;
+      for (const EpochResult& epoch : cell.epochs) seconds += epoch.seconds;
+      fmt::print("{}: accuracy {:.2f} %, training loss {:.4f} after {}, {}, {:.0f} images/s\n", cell.name,
+                 last.test_accuracy, last.train_loss, count(cell.epochs.size(), "epoch"), duration(seconds),
+                 last.images_per_second);
+    }
+    std::fflush(stdout);
+  }
+
+  /// "5 of 16 cells are over, about 2:10:00 of training left".
+  std::string progress_line() const {
+    const auto over =
+        std::count_if(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
+    std::string text = fmt::format("{} of {} over", over, count(selected_.size(), "cell"));
+    if (const std::optional<double> left = seconds_left(); left && *left > 0)
+      text += fmt::format(", about {} of training left", duration(*left));
+    return text;
+  }
+
+  std::optional<double> seconds_left() const {
+    double sum = 0;
+    for (const std::size_t i : selected_) {
+      if (grid_.is_over(i)) continue;
+      std::optional<double> epoch = grid_.seconds_per_epoch(i);
+      const bool running = under_way_.step.steps > 0;
+      const Settings& s = grid_.cells()[i].settings;
+      if (!epoch && running)
+        epoch = static_cast<double>(under_way_.step.steps * static_cast<std::size_t>(s.batch_size)) /
+                under_way_.step.images_per_second;
+      if (!epoch) return std::nullopt;
+      double left = static_cast<double>(s.epochs) - static_cast<double>(grid_.result(i).epochs.size());
+      if (running && i == under_way_.cell && under_way_.step.epoch == grid_.result(i).epochs.size() + 1)
+        left -= static_cast<double>(under_way_.step.step) / static_cast<double>(under_way_.step.steps);
+      sum += left * *epoch;
+    }
+    return sum;
+  }
+
+  GridDirectory grid_;
+  std::vector<std::size_t> selected_;
+  UnderWay under_way_;
+  LiveLines live_;
+};
+
+int fail(int status, std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  fmt::print(stderr, "compare_norms: {}\n", message);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk, not the end of the program
+  try {
+    const std::optional<GridCommandLine> line = parse_grid_command_line(argc, argv);
+    if (!line) return success;
+    Comparison comparison(*line, read_grid(line->grid, line->given));
+    return line->list ? comparison.list() : comparison.run();
+  } catch (const std::bad_alloc&) {
+    return fail(1, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(user_error, error.what());
+  }
+}
