@@ -25,7 +25,6 @@ namespace {
 using namespace xtg::nn;
 
 constexpr int success = 0, user_error = 2, interrupted = 130;
-constexpr std::size_t most_lines = 40;  // of cells in the live table; beyond that, cells are grouped
 
 class Comparison {
  public:
@@ -41,7 +40,7 @@ class Comparison {
   }
 
   int list() const {
-    const std::vector<std::string> lines = cell_lines(grid_, nullptr);
+    const std::vector<std::string> lines = cell_lines(grid_, nullptr, SIZE_MAX).lines;
     for (const std::size_t i : selected_) fmt::print("{}\n", lines[i]);
     fmt::print("{}\n", progress_line());
     return success;
@@ -51,19 +50,18 @@ class Comparison {
   int run() {
     RunDirectory(grid_.path()).create();
     grid_.write_csv();
-    fmt::print("{}; Ctrl-C stops and saves in {}\n", progress_line(), grid_.path());
+    fmt::print("{} in {}{}\n", progress_line(), grid_.path(), all_over() ? "" : "; Ctrl-C stops and saves");
     std::fflush(stdout);
     const std::atomic<bool>& stop = stop_on_signals();
     for (const std::size_t i : selected_) {
       if (grid_.is_over(i)) continue;
       if (stop || !train(i, stop)) {
-        live_.clear();
-        fmt::print("{}\nthe same command goes on\n", progress_line());
+        fmt::print("{}; stopped and saved, the same command goes on\n", progress_line());
         return interrupted;
       }
-      live_.clear();
-      print_outcome(i);
+      if (!table_.on_terminal()) print_outcome(i);
     }
+    if (table_.on_terminal()) table_.draw(grid_, nullptr, progress_line());
     fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results()), grid_.csv_path());
     return success;
   }
@@ -76,7 +74,7 @@ class Comparison {
     show();
     Plan plan = make_plan(command_line(i));
     if (!prepare_arithmetic(plan.settings)) {
-      live_.clear();
+      table_.leave();
       fmt::print("{}: bf16 needs a build with oneDNN and a processor with AVX512_BF16; trained in fp32\n", cell.name);
     }
     const bool begun = plan.checkpoint.has_value();
@@ -131,11 +129,7 @@ class Comparison {
   }
 
   void show() {
-    if (!live_.due()) return;
-    const bool grouped = grid_.cells().size() > most_lines;
-    std::vector<std::string> lines = grouped ? group_lines(grid_, &under_way_) : cell_lines(grid_, &under_way_);
-    lines.push_back(progress_line());
-    live_.show(lines, under_way_.cell);
+    if (table_.due()) table_.draw(grid_, &under_way_, progress_line());
   }
 
   void print_outcome(std::size_t i) const {
@@ -163,6 +157,10 @@ class Comparison {
     return text;
   }
 
+  bool all_over() const {
+    return std::all_of(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
+  }
+
   std::optional<double> seconds_left() const {
     double sum = 0;
     for (const std::size_t i : selected_) {
@@ -185,7 +183,7 @@ class Comparison {
   GridDirectory grid_;
   std::vector<std::size_t> selected_;
   UnderWay under_way_;
-  LiveLines live_;
+  LiveTable table_;
 };
 
 int fail(int status, std::string message) {

@@ -13,12 +13,31 @@ using xtg::nn::EpochResult;
 
 namespace {
 
+constexpr std::size_t most_cells = 40;  // in the live table; beyond that they are grouped
+
+/// Columns of a text on the terminal: a continuation byte of UTF-8, as in ±, takes none.
+std::size_t width(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+/// As much of `text` as fits into so many columns.
+std::string cut(const std::string& text, std::size_t columns) {
+  std::size_t end = 0, used = 0;
+  for (; end < text.size(); ++end) {
+    if ((text[end] & 0xc0) != 0x80 && ++used > columns) break;
+  }
+  return text.substr(0, end);
+}
+
+/// "norm=batch,ba...seed=0": the end tells cells apart as well as the beginning.
+std::string shorten(const std::string& name, std::size_t columns) {
+  if (name.size() <= columns) return name;
+  const std::size_t tail = std::min(columns - 3, columns / 2), head = columns - 3 - tail;
+  return name.substr(0, head) + "..." + name.substr(name.size() - tail);
+}
+
 /// Rows of texts as lines; columns are as wide as their widest text and two blanks apart, nothing follows the last.
 std::vector<std::string> align(const std::vector<std::vector<std::string>>& rows) {
-  // A continuation byte of UTF-8, as in ±, takes no room.
-  const auto width = [](const std::string& text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-  };
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -39,10 +58,10 @@ std::string speed(double images_per_second) { return fmt::format("{:.0f} images/
 
 std::string state(const UnderWay& now) {
   if (now.step.steps == 0) return "begins";
-  const std::string epoch =
-      fmt::format("epoch {:>{}}/{} ", now.step.epoch, std::to_string(now.step.epochs).size(), now.step.epochs);
-  if (now.to_test > 0) return epoch + progress_bar(now.tested, now.to_test) + " testing";
-  return epoch + progress_bar(now.step.step, now.step.steps);
+  const bool testing = now.to_test > 0;
+  return fmt::format("{} {:>{}}/{} {}", testing ? "test " : "epoch", now.step.epoch,
+                     std::to_string(now.step.epochs).size(), now.step.epochs,
+                     testing ? progress_bar(now.tested, now.to_test) : progress_bar(now.step.step, now.step.steps));
 }
 
 std::string state(const GridCell& cell, const Settings& settings) {
@@ -66,12 +85,13 @@ std::string joined(const Axes& axes) {
 
 }  // namespace
 
-std::vector<std::string> cell_lines(const GridDirectory& grid, const UnderWay* under_way) {
+TableLines cell_lines(const GridDirectory& grid, const UnderWay* under_way, std::size_t name_columns) {
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < grid.cells().size(); ++i) {
     const GridCell& cell = grid.result(i);
     const bool running = under_way && under_way->cell == i;
-    std::vector<std::string> row = {cell.name, running ? state(*under_way) : state(cell, grid.cells()[i].settings)};
+    std::vector<std::string> row = {shorten(cell.name, name_columns),
+                                    running ? state(*under_way) : state(cell, grid.cells()[i].settings)};
     if (cell.outcome != "diverged" && cell.outcome != "refused") {
       row.push_back(cell.epochs.empty() ? "" : percent(cell.epochs.back().test_accuracy));
       if (running && under_way->step.steps > 0) {
@@ -82,10 +102,11 @@ std::vector<std::string> cell_lines(const GridDirectory& grid, const UnderWay* u
     }
     rows.push_back(std::move(row));
   }
-  return align(rows);
+  return {align(rows), under_way ? under_way->cell : 0};
 }
 
-std::vector<std::string> group_lines(const GridDirectory& grid, const UnderWay* under_way) {
+TableLines group_lines(const GridDirectory& grid, const UnderWay* under_way, std::size_t name_columns) {
+  TableLines result;
   std::vector<GridCell> cells;
   for (std::size_t i = 0; i < grid.cells().size(); ++i) cells.push_back(grid.result(i));
   std::vector<std::vector<std::string>> rows;
@@ -94,11 +115,15 @@ std::vector<std::string> group_lines(const GridDirectory& grid, const UnderWay* 
     std::string now = fmt::format("{} of {}", over, count(over + group.unfinished, "seed"));
     if (group.diverged > 0) now += fmt::format(", {} diverged", group.diverged);
     if (group.refused > 0) now += fmt::format(", {} refused", group.refused);
-    std::vector<std::string> row = {joined(group.axes), now, text(group.test_accuracy, 2, " %")};
-    if (under_way && without_seed(grid.result(under_way->cell).axes) == group.axes) row.push_back(state(*under_way));
+    std::vector<std::string> row = {shorten(joined(group.axes), name_columns), now, text(group.test_accuracy, 2, " %")};
+    if (under_way && without_seed(grid.result(under_way->cell).axes) == group.axes) {
+      row.push_back(state(*under_way));
+      result.under_way = rows.size();
+    }
     rows.push_back(std::move(row));
   }
-  return align(rows);
+  result.lines = align(rows);
+  return result;
 }
 
 std::string summary_table(const std::vector<GridCell>& cells) {
@@ -129,26 +154,29 @@ std::string summary_table(const std::vector<GridCell>& cells) {
   return result;
 }
 
-bool LiveLines::due() const {
-  static const bool terminal = isatty(STDOUT_FILENO) != 0;
-  return terminal && (!at_ || Clock::now() - *at_ >= std::chrono::milliseconds(100));
+LiveTable::LiveTable() : terminal_(isatty(STDOUT_FILENO) != 0) {}
+
+bool LiveTable::due() const {
+  return terminal_ && (!drawn_at_ || Clock::now() - *drawn_at_ >= std::chrono::milliseconds(100));
 }
 
-void LiveLines::show(const std::vector<std::string>& lines, std::size_t middle) {
+void LiveTable::draw(const GridDirectory& grid, const UnderWay* under_way, const std::string& last_line) {
   const TerminalSize size = terminal_size();
-  const std::size_t room = std::min(lines.size(), size.rows - std::min<std::size_t>(size.rows - 1, 2));
-  const std::size_t first = std::min(middle - std::min(middle, room / 2), lines.size() - room);
-  std::string text = shown_ > 0 ? fmt::format("\033[{}A", shown_) : "";
-  for (std::size_t i = first; i < first + room; ++i) text += "\r" + lines[i].substr(0, size.columns - 1) + "\033[K\n";
+  const std::size_t columns = size.columns - 1;
+  // What follows a name, "  epoch 10/20 [=====     ]  71.20 %  1139 images/s", takes 50.
+  const std::size_t name_columns = std::max<std::size_t>(columns, 70) - 50;
+  const bool grouped = grid.cells().size() > most_cells;
+  const TableLines table =
+      grouped ? group_lines(grid, under_way, name_columns) : cell_lines(grid, under_way, name_columns);
+  const std::size_t room = std::min(table.lines.size(), std::max<std::size_t>(size.rows, 4) - 3);
+  const std::size_t before = std::min(table.under_way, room / 2);
+  const std::size_t first = std::min(table.under_way - before, table.lines.size() - room);
+  std::string text = drawn_ > 0 ? fmt::format("\033[{}A", drawn_) : "";
+  const auto add = [&](const std::string& line) { text += "\r" + cut(line, columns) + "\033[K\n"; };
+  for (std::size_t i = first; i < first + room; ++i) add(table.lines[i]);
+  add(last_line);
   fmt::print("{}\033[J", text);
   std::fflush(stdout);
-  shown_ = room;
-  at_ = Clock::now();
-}
-
-void LiveLines::clear() {
-  if (shown_ > 0) fmt::print("\033[{}A\r\033[J", shown_);
-  std::fflush(stdout);
-  shown_ = 0;
-  at_.reset();
+  drawn_ = room + 1;
+  drawn_at_ = Clock::now();
 }

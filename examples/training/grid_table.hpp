@@ -17,27 +17,37 @@ struct UnderWay {
   std::size_t tested = 0, to_test = 0;  // images, in an evaluation
 };
 
-/// A line a cell: name, state, last test accuracy, images/s.
-std::vector<std::string> cell_lines(const GridDirectory& grid, const UnderWay* under_way);
+struct TableLines {
+  std::vector<std::string> lines;
+  std::size_t under_way = 0;  // the line of that cell, if there is one
+};
+
+/// A line a cell: name, state, last test accuracy, images/s. Longer names than `name_columns` are shortened.
+TableLines cell_lines(const GridDirectory& grid, const UnderWay* under_way, std::size_t name_columns);
 
 /// A line for all the cells that differ only in their seed.
-std::vector<std::string> group_lines(const GridDirectory& grid, const UnderWay* under_way);
+TableLines group_lines(const GridDirectory& grid, const UnderWay* under_way, std::size_t name_columns);
 
-/// "batch  3 seeds  71.20 ± 0.31 %  …", under a heading.
+/// "batch  3  71.20 ± 0.31 %  …" for all the cells that differ only in their seed, under a heading.
 std::string summary_table(const std::vector<GridCell>& cells);
 
-/// Lines on a terminal that are rewritten in place, at most ten times a second. Where there are more of them than rows,
-/// those around line `middle` are shown.
-class LiveLines {
+/// A table on a terminal that is rewritten in place.
+class LiveTable {
  public:
-  /// Whether it is time for another show(). Never, if standard output is no terminal.
+  LiveTable();
+  bool on_terminal() const { return terminal_; }
+  /// Whether the last draw() was a tenth of a second ago or more. Never, if standard output is no terminal.
   bool due() const;
-  void show(const std::vector<std::string>& lines, std::size_t middle);
-  /// Takes them away, so that something else can be printed.
-  void clear();
+  /// Cells, or groups if there are more than 40 cells; those around the cell under way where the terminal has not room
+  /// for all; and `last_line`.
+  void draw(const GridDirectory& grid, const UnderWay* under_way, const std::string& last_line);
+  /// Lets it stand: what is printed next comes below it.
+  void leave() { drawn_ = 0; }
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::size_t shown_ = 0;  // lines
-  std::optional<Clock::time_point> at_;
+
+  const bool terminal_;
+  std::size_t drawn_ = 0;  // lines
+  std::optional<Clock::time_point> drawn_at_;
 };
