@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <new>
 #include <utility>
@@ -28,12 +29,11 @@ constexpr int success = 0, user_error = 2, interrupted = 130;
 
 class Comparison {
  public:
-  Comparison(const GridCommandLine& line, const Grid& grid)
-      : grid_(grid, line.out.empty() ? "runs/" + grid.name : line.out) {
+  Comparison(Grid grid, const std::string& out, const std::string& only) : grid_(std::move(grid), out) {
     for (std::size_t i = 0; i < grid_.cells().size(); ++i) {
-      if (grid_.cells()[i].name.find(line.only) != std::string::npos) selected_.push_back(i);
+      if (grid_.cells()[i].name.find(only) != std::string::npos) selected_.push_back(i);
     }
-    xtg::require(!selected_.empty(), "no cell's name contains '{}'", line.only);
+    xtg::require(!selected_.empty(), "no cell's name contains '{}'", only);
     if (grid_.kept() > 0)
       fmt::print("{} known from {}: the runs are gone\n",
                  grid_.kept() == 1 ? "1 cell is" : fmt::format("{} cells are", grid_.kept()), grid_.csv_path());
@@ -48,7 +48,6 @@ class Comparison {
 
   /// Returns the program's exit status.
   int run() {
-    RunDirectory(grid_.path()).create();
     grid_.write_csv();
     fmt::print("{} in {}{}\n", progress_line(), grid_.path(), all_over() ? "" : "; Ctrl-C stops and saves");
     std::fflush(stdout);
@@ -147,11 +146,11 @@ class Comparison {
     std::fflush(stdout);
   }
 
-  /// "5 of 16 cells are over, about 2:10:00 of training left".
+  /// "5 of 16 cells done, about 2:10:00 of training left".
   std::string progress_line() const {
     const auto over =
         std::count_if(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
-    std::string text = fmt::format("{} of {} over", over, count(selected_.size(), "cell"));
+    std::string text = fmt::format("{} of {} done", over, count(selected_.size(), "cell"));
     if (const std::optional<double> left = seconds_left(); left && *left > 0)
       text += fmt::format(", about {} of training left", duration(*left));
     return text;
@@ -161,20 +160,22 @@ class Comparison {
     return std::all_of(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
   }
 
+  /// Of training, without evaluations; nothing before anything was timed.
   std::optional<double> seconds_left() const {
+    const std::vector<std::optional<double>> per_epoch = grid_.seconds_per_epoch();
+    const StepReport& now = under_way_.step;
     double sum = 0;
     for (const std::size_t i : selected_) {
       if (grid_.is_over(i)) continue;
-      std::optional<double> epoch = grid_.seconds_per_epoch(i);
-      const bool running = under_way_.step.steps > 0;
       const Settings& s = grid_.cells()[i].settings;
-      if (!epoch && running)
-        epoch = static_cast<double>(under_way_.step.steps * static_cast<std::size_t>(s.batch_size)) /
-                under_way_.step.images_per_second;
+      std::optional<double> epoch = per_epoch[i];
+      if (!epoch && now.steps > 0)
+        epoch = static_cast<double>(now.steps) * static_cast<double>(s.batch_size) / now.images_per_second;
       if (!epoch) return std::nullopt;
-      double left = static_cast<double>(s.epochs) - static_cast<double>(grid_.result(i).epochs.size());
-      if (running && i == under_way_.cell && under_way_.step.epoch == grid_.result(i).epochs.size() + 1)
-        left -= static_cast<double>(under_way_.step.step) / static_cast<double>(under_way_.step.steps);
+      const std::size_t done = grid_.result(i).epochs.size();
+      double left = static_cast<double>(s.epochs) - static_cast<double>(done);
+      if (i == under_way_.cell && now.epoch == done + 1)
+        left -= static_cast<double>(now.step) / static_cast<double>(now.steps);
       sum += left * *epoch;
     }
     return sum;
@@ -199,8 +200,11 @@ int main(int argc, char** argv) {
   try {
     const std::optional<GridCommandLine> line = parse_grid_command_line(argc, argv);
     if (!line) return success;
-    Comparison comparison(*line, read_grid(line->grid, line->given));
-    return line->list ? comparison.list() : comparison.run();
+    Grid grid = read_grid(line->grid, line->given);
+    const std::string out = line->out.empty() ? "runs/" + grid.name : line->out;
+    if (line->list) return Comparison(std::move(grid), out, line->only).list();
+    const DirectoryLock lock(out);
+    return Comparison(std::move(grid), out, line->only).run();
   } catch (const std::bad_alloc&) {
     return fail(1, "not enough memory");
   } catch (const std::exception& error) {

@@ -31,7 +31,7 @@ At the end a table: the last epoch (never the best), its mean over the seeds and
 
 Options
   --out DIR              where the results are left, default runs/ and the name of the grid
-  --list                 only show the cells, how far each is, and how long the rest will take; trains nothing
+  --list                 only show the cells, how far each is, and an estimate of the time left; trains nothing
   --only TEXT            only cells whose name contains TEXT, such as norm=group or seed=0
   --data DIR             where the CIFAR files are, default data; tools/get-cifar fetches them
   --threads T            default: one for each processor; cells that have begun keep theirs

@@ -92,7 +92,7 @@ check '--list: all finished' test "$(grep -c '^norm=.* finished .* %' output)" -
 run tiny.toml --out part --only seed=1
 check '--only trains what it names' test "$(echo part/norm=*)" = 'part/norm=batch,seed=1 part/norm=none,seed=1'
 run tiny.toml --out part --list
-check '--list: estimates the time left' grep -q '^2 of 4 cells over, about .* of training left$' output
+check '--list: estimates the time left' grep -q '^2 of 4 cells done, about .* of training left$' output
 run tiny.toml --out part
 check 'without it the others follow: the same numbers' same_numbers part/tiny.csv whole/tiny.csv
 refused '--only for no cell' "*no cell's name contains 'layer'" tiny.toml --out part --only layer
@@ -183,6 +183,8 @@ done
 for signal in INT TERM; do
   start tiny.toml --out "stopped-$signal"
   wait_for "stopped-$signal/norm=batch,seed=0/metrics.csv"
+  run tiny.toml --out "stopped-$signal"
+  check "SIG$signal: until then, no other program may train there" test "$status" -eq 2 -a -n "$(grep another errors)"
   kill "-$signal" "$training"
   status=0
   wait "$training" || status=$?
