@@ -183,9 +183,11 @@ done
 for signal in INT TERM; do
   start tiny.toml --out "stopped-$signal"
   wait_for "stopped-$signal/norm=batch,seed=0/metrics.csv"
+  kill -STOP "$training"  # it waits while others look
   run tiny.toml --out "stopped-$signal"
   check "SIG$signal: until then, no other program may train there" test "$status" -eq 2 -a -n "$(grep another errors)"
   kill "-$signal" "$training"
+  kill -CONT "$training"
   status=0
   wait "$training" || status=$?
   check "SIG$signal: exit status 130" test "$status" -eq 130
