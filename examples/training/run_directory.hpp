@@ -28,6 +28,8 @@ class RunDirectory {
   /// Throw xtg::FormatError that names the file and the system's reason.
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
+  /// Throws xtg::FormatError that names the file and line.
+  std::vector<xtg::nn::EpochResult> read_metrics() const;
 
  private:
   std::string path_;

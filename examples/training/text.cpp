@@ -21,6 +21,11 @@ std::string duration(double seconds) {
   return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
+std::string progress_bar(std::size_t done, std::size_t total) {
+  const std::size_t width = 10, filled = width * done / total;
+  return "[" + std::string(filled, '=') + std::string(width - filled, ' ') + "]";
+}
+
 std::string describe(const Settings& s) {
   std::string text = s.arch;
   if (s.width != 0) text += fmt::format(" of width {}", s.width);
