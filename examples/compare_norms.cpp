@@ -61,7 +61,7 @@ class Comparison {
       if (!table_.on_terminal()) print_outcome(i);
     }
     if (table_.on_terminal()) table_.draw(grid_, nullptr, progress_line());
-    fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results()), grid_.csv_path());
+    fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results(), judge()), grid_.csv_path());
     return success;
   }
 
@@ -139,7 +139,7 @@ class Comparison {
       const EpochResult& last = cell.epochs.back();
       double seconds = 0;
       for (const EpochResult& epoch : cell.epochs) seconds += epoch.seconds;
-      fmt::print("{}: accuracy {:.2f} %, training loss {:.4f} after {}, {}, {:.0f} images/s\n", cell.name,
+      fmt::print("{}: {} accuracy {:.2f} %, training loss {:.4f} after {}, {}, {:.0f} images/s\n", cell.name, judge(),
                  last.test_accuracy, last.train_loss, count(cell.epochs.size(), "epoch"), duration(seconds),
                  last.images_per_second);
     }
@@ -155,6 +155,9 @@ class Comparison {
       text += fmt::format(", about {} of training left", duration(*left));
     return text;
   }
+
+  /// What the accuracy of the table is measured on.
+  const char* judge() const { return grid_.cells()[0].settings.validation > 0 ? "validation" : "test"; }
 
   bool all_over() const {
     return std::all_of(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });

@@ -34,7 +34,7 @@ Options
   --list                 only show the cells, how far each is, and an estimate of the time left; trains nothing
   --only TEXT            only cells whose name contains TEXT, such as norm=group or seed=0
   --data DIR             where the CIFAR files are, default data; tools/get-cifar fetches them
-  --threads T            default: one for each processor; cells that have begun keep theirs
+  --threads T            default: one for each processor; a cell that has begun keeps its own, and refuses another
   --save-every SECONDS   a checkpoint that often within an epoch, default 60
   -h, --help             this text
 
