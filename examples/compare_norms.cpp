@@ -34,9 +34,6 @@ class Comparison {
       if (grid_.cells()[i].name.find(only) != std::string::npos) selected_.push_back(i);
     }
     xtg::require(!selected_.empty(), "no cell's name contains '{}'", only);
-    if (grid_.kept() > 0)
-      fmt::print("{} known from {}: the runs are gone\n",
-                 grid_.kept() == 1 ? "1 cell is" : fmt::format("{} cells are", grid_.kept()), grid_.csv_path());
   }
 
   int list() const {
@@ -46,8 +43,16 @@ class Comparison {
     return success;
   }
 
+  int table() const {
+    fmt::print("{}", summary_table(grid_.results(), judge()));
+    return success;
+  }
+
   /// Returns the program's exit status.
   int run() {
+    if (grid_.kept() > 0)
+      fmt::print("{} known from {}: the runs are gone\n",
+                 grid_.kept() == 1 ? "1 cell is" : fmt::format("{} cells are", grid_.kept()), grid_.csv_path());
     grid_.write_csv();
     fmt::print("{} in {}{}\n", progress_line(), grid_.path(), all_over() ? "" : "; Ctrl-C stops and saves");
     std::fflush(stdout);
@@ -206,6 +211,7 @@ int main(int argc, char** argv) {
     Grid grid = read_grid(line->grid, line->given);
     const std::string out = line->out.empty() ? "runs/" + grid.name : line->out;
     if (line->list) return Comparison(std::move(grid), out, line->only).list();
+    if (line->table) return Comparison(std::move(grid), out, line->only).table();
     const DirectoryLock lock(out);
     return Comparison(std::move(grid), out, line->only).run();
   } catch (const std::bad_alloc&) {
