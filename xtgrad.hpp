@@ -44,6 +44,7 @@
 #include "nn/train/checkpoint.hpp"
 #include "nn/train/classification_loss.hpp"
 #include "nn/train/learning_rate_range.hpp"
+#include "nn/train/metrics.hpp"
 #include "nn/train/trainer.hpp"
 #include "tensor/conv2d.hpp"
 #include "tensor/create.hpp"

@@ -1,7 +1,7 @@
 // Trains a residual network on small images: from the command line to curves and checkpoints. The training itself is in
 // nn/train/trainer.cpp; here somebody watches it. The parts, in training/: settings and config (what can be chosen),
 // command_line, plan (what to do with a run that is there), data, network, run (a training in its directory),
-// run_directory, curves, progress.
+// run_directory, curves, progress, evaluation_text (results in words), learning_rates (which one to train with).
 
 #include <csignal>
 #include <cstdio>
@@ -12,6 +12,8 @@
 #include "examples/training/command_line.hpp"
 #include "examples/training/convolutions.hpp"
 #include "examples/training/data.hpp"
+#include "examples/training/evaluation_text.hpp"
+#include "examples/training/learning_rates.hpp"
 #include "examples/training/network.hpp"
 #include "examples/training/plan.hpp"
 #include "examples/training/progress.hpp"
@@ -39,16 +41,12 @@ void prepare(const CommandLine& line, Settings& s) {
 
 int evaluate_checkpoint(const Plan& plan) {
   const Data data = load_data(plan.settings);
-  const Settings& s = plan.settings;
-  const auto network = trained_network(s, *plan.checkpoint, data.train.classes());
+  const auto network = trained_network(plan.settings, *plan.checkpoint, data.train.classes());
   Progress progress;
-  const Evaluation result = evaluate(
-      *network, data.test, data.standardization,
-      [&](std::size_t done, std::size_t total) { progress.evaluation(done, total); }, parse_loss(s.loss), s.flip_test);
+  const Predictions found = predict(*network, data.test, data.standardization, plan.settings.flip_test,
+                                    [&](std::size_t done, std::size_t total) { progress.evaluation(done, total); });
   progress.clear();
-  const char* const judge = s.validation > 0 ? "validation" : "test";
-  fmt::print("{} loss {:.6f}, {} accuracy {:.4f} % ({}, {} {} images)\n", judge, result.loss, judge, result.accuracy,
-             describe(s), with_commas(data.test.size()), s.dataset);
+  fmt::print("{}", result_text(plan.settings, found));
   return success;
 }
 
@@ -108,7 +106,7 @@ class Training {
     std::fflush(stdout);
   }
 
-  void print_end() const {
+  void print_end() {
     const Trainer& trainer = run_.trainer();
     const Settings& s = run_.settings();
     if (verbose_)
@@ -116,6 +114,11 @@ class Training {
                  100 * trainer.seconds_waited() / trainer.seconds_of_steps());
     fmt::print("\n{} accuracy {:.2f} % after {}, {}\n", judge(), trainer.progress().epochs.back().test_accuracy,
                count(epochs(), "epoch"), duration(progress_.seconds()));
+    if (has_superclasses(s)) {
+      const Predictions found = run_.predict_test();
+      progress_.clear();
+      fmt::print("{}", superclass_text(s, found));
+    }
     if (run_.plotted()) fmt::print("curves:  {}\n", run_.directory().curves_path());
     fmt::print("numbers: {}\n", run_.directory().metrics_path());
     fmt::print("try next:\n");
@@ -148,7 +151,9 @@ int main(int argc, char** argv) {
     if (!line) return success;
     Plan plan = make_plan(*line);
     prepare(*line, plan.settings);
-    return line->eval ? evaluate_checkpoint(plan) : Training(std::move(plan), line->verbose).run();
+    if (line->eval) return evaluate_checkpoint(plan);
+    if (line->lr_range) return try_learning_rates(plan.settings, plan.run), success;
+    return Training(std::move(plan), line->verbose).run();
   } catch (const DivergedError& error) {
     return fail(diverged, std::string(error.what()) + "; a smaller --lr may help");
   } catch (const std::bad_alloc&) {

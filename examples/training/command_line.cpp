@@ -24,6 +24,7 @@ Examples
   resnet_cifar --dataset cifar10 --out runs/cifar    photographs, about 85 % after 14 epochs
   resnet_cifar --out runs/cifar --resume             goes on where it was stopped
   resnet_cifar --out runs/cifar --eval               test loss and accuracy of what was learned
+  resnet_cifar --norm layer --lr-range --out runs/range    which learning rate?
   resnet_cifar --config runs/cifar/config.toml --seed 1 --out runs/cifar-1
 )";
 
@@ -63,6 +64,10 @@ void print_help() {
   print_option("--out DIR", "where the run is left, default runs/ and the name of the dataset");
   print_option("--resume", "go on with the run in --out; its settings need not be repeated, and may not be changed");
   print_option("--eval", "only evaluate the checkpoint in --out on the test images; writes nothing");
+  print_option("--lr-range",
+               "train nothing, but look for a good --lr: a copy of the network takes 100 steps of sgd while the rate "
+               "rises from 0.0001 to 10 (without mixup, label smoothing and clipping); writes lr-range.csv and "
+               "lr-range.svg");
   print_option("--config FILE", "take settings from a config.toml; options given as well come first");
   print_option("--verbose",
                "say how each convolution is computed, and at the end how long the training waited for images");
@@ -99,6 +104,7 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   app.add_option("--config", result.config)->take_last();
   app.add_flag("--resume", result.resume);
   app.add_flag("--eval", result.eval);
+  app.add_flag("--lr-range", result.lr_range);
   app.add_flag("--verbose", result.verbose);
   app.add_flag("--autotune", result.autotune);
   try {
@@ -110,6 +116,8 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
     throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
   }
   xtg::require(!result.resume || !result.eval, "--resume goes on training and --eval does not: give one of them");
+  xtg::require(!result.lr_range || !(result.resume || result.eval),
+               "--lr-range looks for the learning rate of a new run: give it without --resume and --eval");
   xtg::require(!result.autotune || !(result.resume || result.eval),
                "--autotune is for a new run: one that goes on keeps the convolutions that it began with");
   xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");

@@ -9,7 +9,7 @@ struct CommandLine {
   Values given;        // the settings among the options
   std::string out;     // empty if not given
   std::string config;  // a file; empty if not given
-  bool resume = false, eval = false, verbose = false, autotune = false;
+  bool resume = false, eval = false, lr_range = false, verbose = false, autotune = false;
 };
 
 /// Nothing if --help was asked for, and is printed. Throws xtg::ValueError, in one line, for options that do not exist,

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <string>
 
 #include "examples/training/run_directory.hpp"
@@ -57,6 +58,32 @@ unset multiplot
       fmt::arg("step", (epochs.size() + 9) / 10));
 }
 
+std::string range_script(const std::string& path, const std::string& title,
+                         const std::vector<xtg::nn::RangePoint>& points) {
+  std::string rows;
+  for (const xtg::nn::RangePoint& p : points) rows += fmt::format("{} {}\n", p.learning_rate, p.loss);
+  return fmt::format(
+      R"(set terminal svg size 720,420 font 'Helvetica,Arial,sans-serif,14' \
+    noenhanced background rgb 'white'
+set output {path}
+$rows << end_of_rows
+{rows}end_of_rows
+set title {title} font ',17'
+set border 3 linecolor rgb '#888888'
+set tics nomirror out scale 0.6 textcolor rgb '#444444'
+set grid linetype 1 linecolor rgb '#e6e6e6'
+set xlabel 'learning rate' textcolor rgb '#444444'
+set logscale x
+set xrange [{first}:{last}]
+set format x '%g'
+set ylabel 'loss (nats), smoothed' textcolor rgb '#444444'
+unset key
+plot $rows using 1:2 with linespoints linecolor rgb '#c44e24' linewidth 2.5 pointtype 7 pointsize 0.3
+)",
+      fmt::arg("path", quoted(path)), fmt::arg("title", quoted(title)), fmt::arg("rows", rows),
+      fmt::arg("first", points.front().learning_rate), fmt::arg("last", points.back().learning_rate));
+}
+
 /// Runs gnuplot on a script, its output thrown away. In a process group of its own: Ctrl-C is not meant for it. (And
 /// not by std::system, which would swallow a Ctrl-C.)
 bool run_gnuplot(std::string script_path) {
@@ -81,12 +108,10 @@ bool run_gnuplot(std::string script_path) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-}  // namespace
-
-bool plot_curves(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs) {
-  if (epochs.empty()) return true;
+/// Draws `path` by the script that `script_for` makes for a temporary name.
+bool plot(const std::string& path, const std::function<std::string(const std::string&)>& script_for) {
   const std::string temporary = path + ".tmp", script_path = path + ".gnuplot";
-  const std::string text = script(temporary, title, epochs);
+  const std::string text = script_for(temporary);
   std::FILE* file = std::fopen(script_path.c_str(), "w");
   if (!file) return false;
   bool done = std::fwrite(text.data(), 1, text.size(), file) == text.size();
@@ -96,4 +121,16 @@ bool plot_curves(const std::string& path, const std::string& title, const std::v
   done = done && std::rename(temporary.c_str(), path.c_str()) == 0;
   if (!done) std::remove(temporary.c_str());
   return done;
+}
+
+}  // namespace
+
+bool plot_curves(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs) {
+  if (epochs.empty()) return true;
+  return plot(path, [&](const std::string& temporary) { return script(temporary, title, epochs); });
+}
+
+bool plot_learning_rates(const std::string& path, const std::string& title,
+                         const std::vector<xtg::nn::RangePoint>& points) {
+  return plot(path, [&](const std::string& temporary) { return range_script(temporary, title, points); });
 }

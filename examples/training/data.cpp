@@ -32,6 +32,12 @@ Dataset load(const Settings& settings, bool train) {
   return dataset;
 }
 
+/// The constants that everybody uses for CIFAR, even where --limit-train leaves only a part of it.
+xtg::nn::Standardization cifar_standardization(const Settings& settings) {
+  if (settings.dataset == "cifar10") return {{0.4914, 0.4822, 0.4465}, {0.247, 0.2435, 0.2616}};
+  return {{0.5071, 0.4865, 0.4409}, {0.2673, 0.2564, 0.2762}};
+}
+
 }  // namespace
 
 Data load_data(const Settings& settings) {
@@ -43,14 +49,16 @@ Data load_data(const Settings& settings) {
   } else {
     data.test = load(settings, false);
   }
-  // The constants that everybody uses for CIFAR are kept even where --limit-train leaves only a part of it.
-  if (settings.dataset == "cifar10") {
-    data.standardization = {{0.4914, 0.4822, 0.4465}, {0.247, 0.2435, 0.2616}};
-  } else if (settings.dataset == "cifar100") {
-    data.standardization = {{0.5071, 0.4865, 0.4409}, {0.2673, 0.2564, 0.2762}};
-  } else {
-    data.standardization = xtg::nn::measure(data.train);
-  }
+  data.standardization = settings.dataset == "shapes" ? xtg::nn::measure(data.train) : cifar_standardization(settings);
+  return data;
+}
+
+Data describe_data(const Settings& settings) {
+  if (settings.dataset == "shapes") return load_data(settings);
+  Data data{{}, {}, cifar_standardization(settings)};
+  data.train.class_names =
+      settings.dataset == "cifar10" ? xtg::nn::cifar10_names() : xtg::nn::cifar100_names(settings.labels == "coarse");
+  data.test.class_names = data.train.class_names;
   return data;
 }
 

@@ -36,6 +36,10 @@ void Progress::evaluation(std::size_t done, std::size_t total) {
   if (terminal_) show(fmt::format("{} {} test images", epoch_, progress_bar(done, total)));
 }
 
+void Progress::work(std::size_t done, std::size_t total, const char* what) {
+  if (terminal_) show(fmt::format("{} {}", bar(done, total), what));
+}
+
 void Progress::epoch(const xtg::nn::EpochResult& r, std::size_t epochs) {
   clear();
   fmt::print("epoch {:>{}}/{}  training loss {:.4f}, {:5.2f} %  test loss {:.4f}, {:5.2f} %  {}, {:.0f} images/s\n",

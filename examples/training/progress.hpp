@@ -14,6 +14,8 @@ class Progress {
   void begin(std::size_t steps_done, std::size_t steps_total);
   void step(const xtg::nn::StepReport& report);
   void evaluation(std::size_t done, std::size_t total);
+  /// Of other work: the bar and what it counts.
+  void work(std::size_t done, std::size_t total, const char* what);
   void epoch(const xtg::nn::EpochResult& result, std::size_t epochs);
   /// Takes the line away, so that something else can be printed.
   void clear();

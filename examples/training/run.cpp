@@ -43,6 +43,12 @@ bool Run::train(const std::atomic<bool>& stop) {
   return finished;
 }
 
+Predictions Run::predict_test() {
+  std::optional<AveragedWeights> averaged;
+  if (Ema* average = trainer_.average()) averaged.emplace(*average);
+  return predict(*network_, data_.test, data_.standardization, settings().flip_test, on_evaluation);
+}
+
 void Run::restore(const Checkpoint& checkpoint) {
   const auto trained_on = checkpoint.notes.find("training data");
   xtg::require(trained_on != checkpoint.notes.end() && trained_on->second == data_fingerprint_,

@@ -24,6 +24,9 @@ class Run {
   /// Trains to the end and returns true; or, after `stop` became true, saves and returns false.
   bool train(const std::atomic<bool>& stop);
 
+  /// What the network, or the average of its weights if the training keeps one, says of the test images.
+  xtg::nn::Predictions predict_test();
+
   const Settings& settings() const { return plan_.settings; }
   const RunDirectory& directory() const { return plan_.run; }
   const Data& data() const { return data_; }

@@ -56,3 +56,9 @@ std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {
   }
   return epochs;
 }
+
+void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) const {
+  std::string text = "learning_rate,loss\n";
+  for (const xtg::nn::RangePoint& p : points) text += fmt::format("{:.6g},{:.6f}\n", p.learning_rate, p.loss);
+  write_text(range_path(), text);
+}

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "nn/train/checkpoint.hpp"
+#include "nn/train/learning_rate_range.hpp"
 
 /// The files that a run leaves behind. Each is written under a temporary name and then renamed, so whoever looks, and
 /// whenever the program is killed, finds a whole one.
@@ -15,6 +16,9 @@ class RunDirectory {
   std::string checkpoint_path() const { return path_ + "/checkpoint.safetensors"; }
   std::string metrics_path() const { return path_ + "/metrics.csv"; }
   std::string curves_path() const { return path_ + "/curves.svg"; }
+  /// Of --lr-range: a row a step, and the same as a picture.
+  std::string range_path() const { return path_ + "/lr-range.csv"; }
+  std::string range_curve_path() const { return path_ + "/lr-range.svg"; }
   const std::string& path() const { return path_; }
 
   bool has_config() const;
@@ -28,6 +32,7 @@ class RunDirectory {
   /// Throw xtg::FormatError that names the file and the system's reason.
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
+  void write_range(const std::vector<xtg::nn::RangePoint>& points) const;
   /// Throws xtg::FormatError that names the file and line.
   std::vector<xtg::nn::EpochResult> read_metrics() const;
 
@@ -38,3 +43,8 @@ class RunDirectory {
 /// Draws loss and accuracy over the epochs with gnuplot, as SVG. False, and no picture, if gnuplot is not installed or
 /// fails.
 bool plot_curves(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs);
+
+/// The same for a learning-rate range test of at least one step: the loss over the learning rate, on a logarithmic
+/// axis.
+bool plot_learning_rates(const std::string& path, const std::string& title,
+                         const std::vector<xtg::nn::RangePoint>& points);

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t side = 32, plane = side * side, channels = 3;
 
-const char* const cifar10_names = "airplane automobile bird cat deer dog frog horse ship truck";
+const char* const names_of_10 = "airplane automobile bird cat deer dog frog horse ship truck";
 
 const char* const coarse_names =
     "aquatic_mammals fish flowers food_containers fruit_and_vegetables household_electrical_devices "
@@ -122,7 +122,7 @@ Dataset load_cifar10(const std::string& dir, bool train) {
   } else {
     read_cifar_file((folder / "test_batch.bin").string(), record, 10000, dataset);
   }
-  dataset.class_names = class_names(folder / "batches.meta.txt", record, cifar10_names);
+  dataset.class_names = class_names(folder / "batches.meta.txt", record, names_of_10);
   return dataset;
 }
 
@@ -136,6 +136,11 @@ Dataset load_cifar100(const std::string& dir, bool train, bool coarse) {
   dataset.class_names = class_names(folder / (coarse ? "coarse_label_names.txt" : "fine_label_names.txt"), record,
                                     coarse ? coarse_names : fine_names);
   return dataset;
+}
+
+std::vector<std::string> cifar10_names() {
+  std::istringstream names(names_of_10);
+  return words(names);
 }
 
 std::vector<std::string> cifar100_names(bool coarse) {

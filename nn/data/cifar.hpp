@@ -21,6 +21,9 @@ Dataset load_cifar10(const std::string& dir, bool train);
 /// `tools/get-cifar 100` fetches the files. Throws FormatError as load_cifar10 does.
 Dataset load_cifar100(const std::string& dir, bool train, bool coarse);
 
+/// The official names of CIFAR-10's classes, in the order of the labels.
+std::vector<std::string> cifar10_names();
+
 /// The official names of CIFAR-100's 20 superclasses, or of its 100 classes, in the order of the labels.
 std::vector<std::string> cifar100_names(bool coarse);
 

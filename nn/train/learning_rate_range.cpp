@@ -9,7 +9,8 @@
 
 namespace xtg::nn {
 
-std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loader, const RangeOptions& options) {
+std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loader, const RangeOptions& options,
+                                            const std::function<void(std::size_t, std::size_t)>& on_step) {
   require(options.from > 0 && options.from < options.to && std::isfinite(options.to),
           "learning_rate_range: expected learning rates 0 < from < to, both finite, got {} and {}", options.from,
           options.to);
@@ -41,6 +42,7 @@ std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loade
     sgd.zero_grad();
     loss.backward();
     sgd.step(rate);
+    if (on_step) on_step(step + 1, options.steps);
   }
   return points;
 }

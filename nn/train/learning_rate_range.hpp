@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "nn/data/loader.hpp"
@@ -27,8 +28,9 @@ struct RangePoint {
 /// which the loss is lowest. Each loss is smoothed with those before it, s ← smoothing·s + (1 − smoothing)·loss, over
 /// 1 − smoothing^steps. It stops early after a point above 4 times the lowest, or before a loss that is not finite.
 /// `network` is left as it is, but the loader's epoch under way is given up; its epochs 0, 1, … are gone through as far
-/// as needed. Throws ValueError as clone and Sgd do, and unless 0 < from < to, both finite, steps ≥ 2, 0 ≤ smoothing
-/// < 1.
-std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loader, const RangeOptions& options = {});
+/// as needed. `on_step(done, steps)` is called after each step, counted from 1. Throws ValueError as clone and Sgd do,
+/// and unless 0 < from < to, both finite, steps ≥ 2, 0 ≤ smoothing < 1.
+std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loader, const RangeOptions& options = {},
+                                            const std::function<void(std::size_t, std::size_t)>& on_step = {});
 
 }  // namespace xtg::nn

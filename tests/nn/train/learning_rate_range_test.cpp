@@ -53,7 +53,13 @@ TEST_CASE("learning_rate_range: rates and smoothed losses are those of a loop wr
   Loader loader(f.images, measure(f.images), f.batches);
   for (const LossKind kind : {LossKind::CrossEntropy, LossKind::BinaryCrossEntropy}) {
     f.options.loss = kind;
-    const std::vector<RangePoint> found = learning_rate_range(f.network, loader, f.options);
+    std::size_t steps_done = 0;
+    const std::vector<RangePoint> found =
+        learning_rate_range(f.network, loader, f.options, [&](std::size_t done, std::size_t steps) {
+          CHECK(done == ++steps_done);
+          CHECK(steps == 12);
+        });
+    CHECK(steps_done == 12);
     REQUIRE(found.size() == 12);
     CHECK(found.front().learning_rate == 1e-4);
     CHECK(found.back().learning_rate == doctest::Approx(1e-2).epsilon(1e-12));
