@@ -37,7 +37,7 @@ void Progress::evaluation(std::size_t done, std::size_t total) {
 }
 
 void Progress::work(std::size_t done, std::size_t total, const char* what) {
-  if (terminal_) show(fmt::format("{} {}", bar(done, total), what));
+  if (terminal_) show(fmt::format("{} {}", progress_bar(done, total), what));
 }
 
 void Progress::epoch(const xtg::nn::EpochResult& r, std::size_t epochs) {
