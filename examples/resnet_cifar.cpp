@@ -18,6 +18,7 @@
 #include "examples/training/plan.hpp"
 #include "examples/training/progress.hpp"
 #include "examples/training/run.hpp"
+#include "examples/training/stop.hpp"
 #include "examples/training/text.hpp"
 #include "tensor/error.hpp"
 
@@ -26,18 +27,6 @@ namespace {
 using namespace xtg::nn;
 
 constexpr int success = 0, diverged = 1, user_error = 2, interrupted = 130;
-std::atomic<bool> stop_requested{false};
-
-void request_stop(int) { stop_requested = true; }
-
-/// The first Ctrl-C, or SIGTERM, asks for a stop after the step at hand; the second ends the program as usual.
-void prepare_signals() {
-  struct sigaction action = {};
-  action.sa_handler = request_stop;
-  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
 
 /// Settings that this machine cannot follow are changed, with a word about it.
 void prepare(const CommandLine& line, Settings& s) {
@@ -87,8 +76,7 @@ class Training {
     const TrainingProgress& done = run_.trainer().progress();
     const std::size_t steps = run_.trainer().steps_per_epoch();
     progress_.begin(done.epochs.size() * steps + done.step, epochs() * steps);
-    prepare_signals();
-    const bool finished = run_.train(stop_requested);
+    const bool finished = run_.train(stop_on_signals());
     progress_.clear();
     if (finished) {
       print_end();

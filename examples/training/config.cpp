@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "examples/training/settings.hpp"
+#include "examples/training/toml_value.hpp"
 #include "tensor/error.hpp"
 
 namespace {
@@ -28,6 +29,8 @@ std::string toml_value(const std::string& text) {
   return quoted + '"';
 }
 
+}  // namespace
+
 Value to_value(const toml::node& node, const std::string& source, const std::string& name) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* whole = node.as_integer()) return whole->get();
@@ -35,8 +38,6 @@ Value to_value(const toml::node& node, const std::string& source, const std::str
   if (const auto* flag = node.as_boolean()) return flag->get();
   throw xtg::FormatError(fmt::format("{}: {} is neither a text nor a number nor true or false", source, name));
 }
-
-}  // namespace
 
 std::string to_config(const Settings& settings) {
   std::string text =

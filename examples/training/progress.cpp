@@ -1,27 +1,12 @@
 #include "examples/training/progress.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
 
+#include "examples/training/terminal.hpp"
 #include "examples/training/text.hpp"
 #include "tensor/error.hpp"
-
-namespace {
-
-/// "[======    ]"
-std::string bar(std::size_t done, std::size_t total) {
-  const std::size_t width = 10, filled = width * done / total;
-  return "[" + std::string(filled, '=') + std::string(width - filled, ' ') + "]";
-}
-
-std::size_t terminal_columns() {
-  winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-}  // namespace
 
 Progress::Progress() : terminal_(isatty(STDOUT_FILENO) != 0) {}
 
@@ -43,16 +28,16 @@ void Progress::step(const xtg::nn::StepReport& report) {
   const double left = per_step * static_cast<double>(steps_total_ - done);
   epoch_ = fmt::format("epoch {:>{}}/{}", report.epoch, std::to_string(report.epochs).size(), report.epochs);
   show(fmt::format("{} {} loss {:.3f}  accuracy {:.1f} %  {:.0f} images/s  {} left", epoch_,
-                   bar(report.step, report.steps), report.loss, report.accuracy, report.images_per_second,
+                   progress_bar(report.step, report.steps), report.loss, report.accuracy, report.images_per_second,
                    duration(left)));
 }
 
 void Progress::evaluation(std::size_t done, std::size_t total) {
-  if (terminal_) show(fmt::format("{} {} test images", epoch_, bar(done, total)));
+  if (terminal_) show(fmt::format("{} {} test images", epoch_, progress_bar(done, total)));
 }
 
 void Progress::work(std::size_t done, std::size_t total, const char* what) {
-  if (terminal_) show(fmt::format("{} {}", bar(done, total), what));
+  if (terminal_) show(fmt::format("{} {}", progress_bar(done, total), what));
 }
 
 void Progress::epoch(const xtg::nn::EpochResult& r, std::size_t epochs) {
@@ -73,6 +58,6 @@ void Progress::show(const std::string& line) {
   const double now = seconds();
   if (shown_ >= 0 && now - shown_ < 0.1) return;
   shown_ = now;
-  fmt::print("\r{}\033[K", line.substr(0, terminal_columns() - 1));
+  fmt::print("\r{}\033[K", line.substr(0, terminal_size().columns - 1));
   std::fflush(stdout);
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "examples/training/metrics.hpp"
 #include "tensor/error.hpp"
 #include "tensor/file.hpp"
 
@@ -42,13 +43,8 @@ void RunDirectory::create() const {
 void RunDirectory::write_config(const std::string& text) const { write_text(config_path(), text); }
 
 void RunDirectory::write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const {
-  std::string text =
-      "epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,seconds,images_per_second\n";
-  for (const xtg::nn::EpochResult& e : epochs) {
-    text +=
-        fmt::format("{},{:.6f},{:.4f},{:.6f},{:.4f},{:.6g},{:.2f},{:.1f}\n", e.epoch, e.train_loss, e.train_accuracy,
-                    e.test_loss, e.test_accuracy, e.learning_rate, e.seconds, e.images_per_second);
-  }
+  std::string text = fmt::format("{}\n", metrics_columns);
+  for (const xtg::nn::EpochResult& epoch : epochs) text += metrics_row(epoch) + "\n";
   write_text(metrics_path(), text);
 }
 
@@ -56,4 +52,13 @@ void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) c
   std::string text = "learning_rate,loss\n";
   for (const xtg::nn::RangePoint& p : points) text += fmt::format("{:.6g},{:.6f}\n", p.learning_rate, p.loss);
   write_text(range_path(), text);
+}
+
+std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {
+  std::vector<xtg::nn::EpochResult> epochs;
+  const auto rows = parse_csv(xtg::read_file(metrics_path()), metrics_path());
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    epochs.push_back(parse_metrics(rows[r], 0, fmt::format("{}:{}", metrics_path(), r + 1)));
+  }
+  return epochs;
 }

@@ -33,6 +33,8 @@ class RunDirectory {
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
   void write_range(const std::vector<xtg::nn::RangePoint>& points) const;
+  /// Throws xtg::FormatError that names the file and line.
+  std::vector<xtg::nn::EpochResult> read_metrics() const;
 
  private:
   std::string path_;

@@ -13,5 +13,8 @@ std::string count(std::size_t n, const char* thing);
 /// "47 s", "3:20", "1:05:00".
 std::string duration(double seconds);
 
+/// "[===       ]"
+std::string progress_bar(std::size_t done, std::size_t total);
+
 /// The network: "resnet20, group norm (8 groups)".
 std::string describe(const Settings& settings);

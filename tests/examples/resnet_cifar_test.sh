@@ -231,7 +231,7 @@ refused 'unknown schedule' 2 '*one-cycle, step, cosine or constant*' new --sched
 refused 'unknown augmentation' 2 '*crop-flip, none*' new --augment cutout --out new
 refused 'coarse labels where there are none' 2 '*only cifar100*' new --labels coarse --out new
 refused 'groups that do not divide' 2 '*groups: 3 *16*' new --norm group --groups 3 --out new
-refused 'no groups' 2 '*groups must be at least 1, got 0' new --norm group --groups 0 --out new
+refused 'negative groups' 2 '*groups must be at least 0, got -1' new --norm group --groups -1 --out new
 refused 'batch size 0' 2 '*batch-size must be at least 1, got 0' new --batch-size 0 --out new
 refused 'negative batch size' 2 '*batch-size must be at least 1, got -4' new --batch-size -4 --out new
 refused 'batch size that is no number' 2 '*batch-size*many*' new --batch-size many --out new

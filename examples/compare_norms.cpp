@@ -1,0 +1,222 @@
+// Trains a grid of networks and compares them. The parts, in training/: grid (the file that describes it),
+// grid_command_line, grid_directory (what is there of it already), grid_results (the CSV file, and the summary over
+// seeds), grid_table (what is shown). Each cell is a run of resnet_cifar.
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <new>
+#include <utility>
+
+#include "examples/training/command_line.hpp"
+#include "examples/training/grid.hpp"
+#include "examples/training/grid_command_line.hpp"
+#include "examples/training/grid_directory.hpp"
+#include "examples/training/grid_table.hpp"
+#include "examples/training/network.hpp"
+#include "examples/training/plan.hpp"
+#include "examples/training/run.hpp"
+#include "examples/training/stop.hpp"
+#include "examples/training/text.hpp"
+#include "tensor/error.hpp"
+
+namespace {
+
+using namespace xtg::nn;
+
+constexpr int success = 0, user_error = 2, interrupted = 130;
+
+class Comparison {
+ public:
+  Comparison(Grid grid, const std::string& out, const std::string& only) : grid_(std::move(grid), out) {
+    for (std::size_t i = 0; i < grid_.cells().size(); ++i) {
+      if (grid_.cells()[i].name.find(only) != std::string::npos) selected_.push_back(i);
+    }
+    xtg::require(!selected_.empty(), "no cell's name contains '{}'", only);
+  }
+
+  int list() const {
+    const std::vector<std::string> lines = cell_lines(grid_, nullptr, SIZE_MAX).lines;
+    for (const std::size_t i : selected_) fmt::print("{}\n", lines[i]);
+    fmt::print("{}\n", progress_line());
+    return success;
+  }
+
+  int table() const {
+    fmt::print("{}", summary_table(grid_.results(), judge()));
+    return success;
+  }
+
+  /// Returns the program's exit status.
+  int run() {
+    if (grid_.kept() > 0)
+      fmt::print("{} known from {}: the runs are gone\n",
+                 grid_.kept() == 1 ? "1 cell is" : fmt::format("{} cells are", grid_.kept()), grid_.csv_path());
+    grid_.write_csv();
+    fmt::print("{} in {}{}\n", progress_line(), grid_.path(), all_over() ? "" : "; Ctrl-C stops and saves");
+    std::fflush(stdout);
+    const std::atomic<bool>& stop = stop_on_signals();
+    for (const std::size_t i : selected_) {
+      if (grid_.is_over(i)) continue;
+      if (stop || !train(i, stop)) {
+        fmt::print("{}; stopped and saved, the same command goes on\n", progress_line());
+        return interrupted;
+      }
+      if (!table_.on_terminal()) print_outcome(i);
+    }
+    if (table_.on_terminal()) table_.draw(grid_, nullptr, progress_line());
+    fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results(), judge()), grid_.csv_path());
+    return success;
+  }
+
+ private:
+  /// False if it was stopped before its end.
+  bool train(std::size_t i, const std::atomic<bool>& stop) {
+    const PlannedCell& cell = grid_.cells()[i];
+    under_way_ = UnderWay{i, {}, 0, 0};
+    show();
+    Plan plan = make_plan(command_line(i));
+    if (!prepare_arithmetic(plan.settings)) {
+      table_.leave();
+      fmt::print("{}: bf16 needs a build with oneDNN and a processor with AVX512_BF16; trained in fp32\n", cell.name);
+    }
+    const bool begun = plan.checkpoint.has_value();
+    const std::string config = to_config(plan.settings);
+    std::optional<Run> run;
+    const auto at_first_step = [&] {
+      return !begun && (!run || (run->trainer().progress().epochs.empty() && run->trainer().progress().step == 0));
+    };
+    try {
+      run.emplace(std::move(plan));
+      watch(*run);
+      grid_.set_epochs(i, run->trainer().progress().epochs);
+      return run->train(stop);
+    } catch (const DivergedError&) {
+      const TrainingProgress& done = run->trainer().progress();
+      grid_.set_failed(i, "diverged",
+                       fmt::format("diverged in epoch {}, step {}", done.epochs.size() + 1, done.step + 1));
+    } catch (const std::invalid_argument& error) {  // ShapeError or ValueError: the network cannot take these images
+      if (!at_first_step()) throw;
+      grid_.run(i).create();
+      grid_.run(i).write_config(config);
+      grid_.set_failed(i, "refused", std::string("refused: ") + error.what());
+    }
+    return true;
+  }
+
+  /// What resnet_cifar would be told.
+  CommandLine command_line(std::size_t i) const {
+    const PlannedCell& cell = grid_.cells()[i];
+    CommandLine result;
+    result.out = grid_.run(i).path();
+    result.resume = grid_.run(i).holds_a_run();
+    result.given = cell.given;
+    if (result.resume) result.given = {{"data", cell.settings.data}, {"save-every", cell.settings.save_every}};
+    return result;
+  }
+
+  void watch(Run& run) {
+    run.on_step = [this](const StepReport& report) {
+      under_way_.step = report;
+      under_way_.to_test = 0;
+      show();
+    };
+    run.on_evaluation = [this](std::size_t done, std::size_t total) {
+      under_way_.tested = done;
+      under_way_.to_test = total;
+      show();
+    };
+    run.on_epoch = [this, &run](const EpochResult&) {
+      grid_.set_epochs(under_way_.cell, run.trainer().progress().epochs);
+    };
+  }
+
+  void show() {
+    if (table_.due()) table_.draw(grid_, &under_way_, progress_line());
+  }
+
+  void print_outcome(std::size_t i) const {
+    const GridCell& cell = grid_.result(i);
+    if (!cell.reason.empty()) {
+      fmt::print("{}: {}\n", cell.name, cell.reason);
+    } else {
+      const EpochResult& last = cell.epochs.back();
+      double seconds = 0;
+      for (const EpochResult& epoch : cell.epochs) seconds += epoch.seconds;
+      fmt::print("{}: {} accuracy {:.2f} %, training loss {:.4f} after {}, {}, {:.0f} images/s\n", cell.name, judge(),
+                 last.test_accuracy, last.train_loss, count(cell.epochs.size(), "epoch"), duration(seconds),
+                 last.images_per_second);
+    }
+    std::fflush(stdout);
+  }
+
+  /// "5 of 16 cells done, about 2:10:00 of training left".
+  std::string progress_line() const {
+    const auto over =
+        std::count_if(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
+    std::string text = fmt::format("{} of {} done", over, count(selected_.size(), "cell"));
+    if (const std::optional<double> left = seconds_left(); left && *left > 0)
+      text += fmt::format(", about {} of training left", duration(*left));
+    return text;
+  }
+
+  /// What the accuracy of the table is measured on.
+  const char* judge() const { return grid_.cells()[0].settings.validation > 0 ? "validation" : "test"; }
+
+  bool all_over() const {
+    return std::all_of(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
+  }
+
+  /// Of training, without evaluations; nothing before anything was timed.
+  std::optional<double> seconds_left() const {
+    const std::vector<std::optional<double>> per_epoch = grid_.seconds_per_epoch();
+    const StepReport& now = under_way_.step;
+    double sum = 0;
+    for (const std::size_t i : selected_) {
+      if (grid_.is_over(i)) continue;
+      const Settings& s = grid_.cells()[i].settings;
+      std::optional<double> epoch = per_epoch[i];
+      if (!epoch && now.steps > 0)
+        epoch = static_cast<double>(now.steps) * static_cast<double>(s.batch_size) / now.images_per_second;
+      if (!epoch) return std::nullopt;
+      const std::size_t done = grid_.result(i).epochs.size();
+      double left = static_cast<double>(s.epochs) - static_cast<double>(done);
+      if (i == under_way_.cell && now.epoch == done + 1)
+        left -= static_cast<double>(now.step) / static_cast<double>(now.steps);
+      sum += left * *epoch;
+    }
+    return sum;
+  }
+
+  GridDirectory grid_;
+  std::vector<std::size_t> selected_;
+  UnderWay under_way_;
+  LiveTable table_;
+};
+
+int fail(int status, std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  fmt::print(stderr, "compare_norms: {}\n", message);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk, not the end of the program
+  try {
+    const std::optional<GridCommandLine> line = parse_grid_command_line(argc, argv);
+    if (!line) return success;
+    Grid grid = read_grid(line->grid, line->given);
+    const std::string out = line->out.empty() ? "runs/" + grid.name : line->out;
+    if (line->list) return Comparison(std::move(grid), out, line->only).list();
+    if (line->table) return Comparison(std::move(grid), out, line->only).table();
+    const DirectoryLock lock(out);
+    return Comparison(std::move(grid), out, line->only).run();
+  } catch (const std::bad_alloc&) {
+    return fail(1, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(user_error, error.what());
+  }
+}

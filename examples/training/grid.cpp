@@ -1,0 +1,189 @@
+#include "examples/training/grid.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <map>
+
+#include "examples/training/toml_value.hpp"
+#include "tensor/error.hpp"
+#include "tensor/file.hpp"
+
+using xtg::FormatError;
+using xtg::require;
+
+namespace {
+
+struct Axis {
+  std::string key;
+  std::vector<Value> values;
+};
+
+std::string as_text(const Value& value) {
+  return std::visit([](const auto& v) { return fmt::format("{}", v); }, value);
+}
+
+/// A setting's value as it is in config.toml, without quotes.
+std::string as_text(const Settings& settings, const std::string& key) {
+  const auto field = std::find_if(fields().begin(), fields().end(), [&](const Field& f) { return f.name == key; });
+  return std::visit([&](auto member) { return fmt::format("{}", settings.*member); }, field->member);
+}
+
+void require_setting(const std::string& key, const std::string& where) {
+  const bool known =
+      std::any_of(fields().begin(), fields().end(), [&](const Field& field) { return field.name == key; });
+  require<FormatError>(known, "{}: there is no setting '{}'", where, key);
+}
+
+/// A cell's name is a directory's, and a field of a CSV file.
+void check_text(const std::string& text, const std::string& where) {
+  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '+';
+  });
+  require<FormatError>(plain, "{}: '{}' cannot be part of a directory's name: only letters, digits and - _ . + can",
+                       where, text);
+}
+
+Axis read_axis(const std::string& key, const toml::node& node, const std::string& where) {
+  require_setting(key, where);
+  Axis axis{key, {}};
+  const toml::array* list = node.as_array();
+  if (list) {
+    for (const toml::node& value : *list) axis.values.push_back(to_value(value, where, key));
+  } else {
+    axis.values.push_back(to_value(node, where, key));
+  }
+  require<FormatError>(!axis.values.empty(), "{}: {} is an empty list", where, key);
+  for (const Value& value : axis.values) check_text(as_text(value), fmt::format("{}: {}", where, key));
+  return axis;
+}
+
+/// The lists of one [[grid]] in the order of the file, seed last.
+std::vector<Axis> read_axes(const toml::table& table, const std::string& where) {
+  std::vector<std::pair<toml::source_position, Axis>> found;  // toml++ sorts keys by name
+  for (const auto& [key, node] : table) {
+    found.emplace_back(node.source().begin, read_axis(std::string(key.str()), node, where));
+  }
+  require<FormatError>(!found.empty(), "{} has no settings", where);
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_partition(found.begin(), found.end(), [](const auto& entry) { return entry.second.key != "seed"; });
+  std::vector<Axis> axes;
+  for (auto& entry : found) axes.push_back(std::move(entry.second));
+  return axes;
+}
+
+/// Every combination: the seed varies slowest, then the first axis, the last axis fastest.
+std::vector<std::vector<Value>> combinations(const std::vector<Axis>& axes) {
+  std::vector<std::vector<Value>> result = {std::vector<Value>(axes.size())};
+  const auto extend = [&](std::size_t i) {
+    std::vector<std::vector<Value>> longer;
+    for (const std::vector<Value>& values : result) {
+      for (const Value& value : axes[i].values) {
+        longer.push_back(values);
+        longer.back()[i] = value;
+      }
+    }
+    result = std::move(longer);
+  };
+  const bool has_seed = axes.back().key == "seed";
+  if (has_seed) extend(axes.size() - 1);
+  for (std::size_t i = 0; i + (has_seed ? 1 : 0) < axes.size(); ++i) extend(i);
+  return result;
+}
+
+PlannedCell make_cell(const std::vector<Axis>& axes, const std::vector<Value>& values, const Values& common,
+                      const std::string& where) {
+  PlannedCell cell;
+  cell.given = common;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    cell.given[axes[i].key] = values[i];
+    cell.name += fmt::format("{}{}={}", i == 0 ? "" : ",", axes[i].key, as_text(values[i]));
+  }
+  try {
+    cell.settings = resolve(cell.given);
+  } catch (const std::exception& error) {
+    throw FormatError(fmt::format("{}: cell {}: {}", where, cell.name, error.what()));
+  }
+  return cell;
+}
+
+void refuse_duplicates(const std::vector<PlannedCell>& cells, const std::string& path) {
+  std::map<std::string, std::string> seen;  // settings -> name
+  for (const PlannedCell& cell : cells) {
+    Settings compared = cell.settings;
+    compared.data.clear();
+    compared.save_every = 0;
+    const auto [other, added] = seen.emplace(to_config(compared), cell.name);
+    if (added) continue;
+    require<FormatError>(other->second != cell.name, "{}: cell {} is there twice", path, cell.name);
+    throw FormatError(fmt::format("{}: cells {} and {} are the same training: all their settings are", path,
+                                  other->second, cell.name));
+  }
+}
+
+/// Norm, the axes whose values differ, and the seed.
+std::vector<std::string> columns_of(const std::vector<std::string>& keys, const std::vector<PlannedCell>& cells) {
+  std::vector<std::string> columns = {"norm"};
+  for (const std::string& key : keys) {
+    const std::string first = as_text(cells[0].settings, key);
+    const bool varies = std::any_of(cells.begin(), cells.end(),
+                                    [&](const PlannedCell& cell) { return as_text(cell.settings, key) != first; });
+    if (varies && key != "seed" && key != "norm") columns.push_back(key);
+  }
+  columns.push_back("seed");
+  return columns;
+}
+
+}  // namespace
+
+Grid read_grid(const std::string& path, const Values& over) {
+  const std::string text = xtg::read_file(path);
+  toml::table table;
+  try {
+    table = toml::parse(text, path);
+  } catch (const toml::parse_error& error) {
+    throw FormatError(fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
+  }
+  for (const auto& entry : table) {
+    const std::string key(entry.first.str());
+    require<FormatError>(key == "settings" || key == "grid", "{}: '{}' belongs into [settings] or a [[grid]]", path,
+                         key);
+  }
+
+  Values common;
+  if (const toml::node* node = table.get("settings")) {
+    const std::string where = path + ": [settings]";
+    require<FormatError>(node->is_table(), "{} is no table", where);
+    for (const auto& [key, value] : *node->as_table()) {
+      const std::string name(key.str());
+      require_setting(name, where);
+      common[name] = to_value(value, where, name);
+    }
+  }
+  for (const auto& [name, value] : over) common[name] = value;
+
+  const toml::array* grids = table.contains("grid") ? table.get("grid")->as_array() : nullptr;
+  require<FormatError>(grids && !grids->empty(), "{}: there is no [[grid]], and so no cell", path);
+  Grid result{std::filesystem::path(path).stem().string(), {}};
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < grids->size(); ++i) {
+    const std::string where = fmt::format("{}: [[grid]] {}", path, i + 1);
+    const toml::table* grid = grids->get(i)->as_table();
+    require<FormatError>(grid, "{} is no table", where);
+    const std::vector<Axis> axes = read_axes(*grid, where);
+    for (const Axis& axis : axes) {
+      if (std::find(keys.begin(), keys.end(), axis.key) == keys.end()) keys.push_back(axis.key);
+    }
+    for (const std::vector<Value>& values : combinations(axes)) {
+      result.cells.push_back(make_cell(axes, values, common, where));
+    }
+  }
+  refuse_duplicates(result.cells, path);
+  const std::vector<std::string> columns = columns_of(keys, result.cells);
+  for (PlannedCell& cell : result.cells) {
+    for (const std::string& key : columns) {
+      cell.columns.emplace_back(key, as_text(cell.settings, key));
+    }
+  }
+  return result;
+}

@@ -1,0 +1,73 @@
+#include "examples/training/grid_command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "tensor/error.hpp"
+
+namespace {
+
+const char* const help = R"(usage: compare_norms GRID.toml [options]
+
+Trains a network once for every combination of settings that a file names, and compares: norms, batch sizes, learning
+rates, depths, whatever resnet_cifar can be told. What it learns is left in a directory:
+  NAME.csv           loss and accuracy, a row a cell (one training) and epoch; NAME is that of the grid's file
+  norm=batch,seed=0  and so on: a run of resnet_cifar for each cell, which resnet_cifar --eval, --resume and --config
+                     take; outcome.txt is there if it diverged or the network refused the images
+Ctrl-C stops after the step at hand and saves. The same command goes on: finished cells are skipped.
+
+The grid's file is TOML:
+  [settings]                          # of every cell, by the names that resnet_cifar --help lists
+  dataset = "cifar10"
+  limit-train = 10000
+  epochs = 20
+  [[grid]]                            # every combination of these lists: 6 cells
+  norm = ["batch", "group", "none"]
+  seed = [0, 1]                       # first all norms with seed 0, then all with seed 1
+  [[grid]]                            # as many more as wanted: 1 cell
+  norm = "none"
+  lr = 0.4
+  seed = 0
+At the end a table: the last epoch (never the best), its mean over the seeds and their standard deviation.
+
+Options
+  --out DIR              where the results are left, default runs/ and the name of the grid
+  --list                 only show the cells, how far each is, and an estimate of the time left; trains nothing
+  --table                only show the table of what there is; trains nothing
+  --only TEXT            only cells whose name contains TEXT, such as norm=group or seed=0
+  --data DIR             where the CIFAR files are, default data; tools/get-cifar fetches them
+  --threads T            default: one for each processor; a cell that has begun keeps its own, and refuses another
+  --save-every SECONDS   a checkpoint that often within an epoch, default 60
+  -h, --help             this text
+
+Examples
+  compare_norms docs/experiments/norms.toml --list
+  compare_norms docs/experiments/norms.toml --out runs/norms --only seed=0
+)";
+
+}  // namespace
+
+std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
+  GridCommandLine result;
+  CLI::App app;
+  app.set_help_flag("-h,--help");
+  app.add_option("GRID.toml", result.grid);
+  app.add_option("--out", result.out)->take_last();
+  app.add_option("--only", result.only)->take_last();
+  app.add_flag("--list", result.list);
+  app.add_flag("--table", result.table);
+  app.add_option_function<std::string>("--data", [&](const std::string& v) { result.given["data"] = v; })->take_last();
+  app.add_option_function<std::int64_t>("--threads", [&](std::int64_t v) { result.given["threads"] = v; })->take_last();
+  app.add_option_function<double>("--save-every", [&](double v) { result.given["save-every"] = v; })->take_last();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", help);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
+  }
+  xtg::require(!result.grid.empty(), "which grid? Name its file, such as docs/experiments/norms.toml (see --help)");
+  xtg::require(!result.list || !result.table, "--list and --table are two views: give one of them");
+  xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
+  return result;
+}

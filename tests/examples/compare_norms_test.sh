@@ -1,0 +1,253 @@
+#!/usr/bin/env bash
+# Tests the program compare_norms from outside: that a grid comes to the same numbers however often it is interrupted,
+# that what is finished is not trained again, and what it says to wrong input. XTGRAD_BUILD is the build directory
+# (default: build).
+# shellcheck disable=SC2317  # functions are called through check
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${XTGRAD_BUILD:-$here/../../build}" && pwd)
+program=$build/examples/compare_norms
+. "$here/program.sh"
+
+# All files below a directory, when they were written and what is in them.
+snapshot() { (cd "$1" 2> /dev/null && find . -type f -printf '%p %T@\n' -exec md5sum {} + | sort); }
+
+one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "compare_norms: "* ]]; }
+
+# refused NAME PATTERN ARGUMENTS...: one line on stderr like PATTERN, exit status 2, no file written.
+refused() {
+  local name=$1 pattern=$2
+  shift 2
+  touch marker
+  run "$@"
+  good() {
+    # shellcheck disable=SC2053  # a pattern, on purpose
+    [[ $status -eq 2 && $(< errors) == $pattern ]] && one_line &&
+      [[ -z $(find . -newer marker -not -path . -not -name output -not -name errors) ]]
+  }
+  check "$name" good
+}
+
+# The CSV file without its two columns of time.
+numbers() { sed 's/\(,[^,]*\)\{2\}$//' "$1"; }
+same_numbers() { [[ -s $1 ]] && diff <(numbers "$1") <(numbers "$2") > output 2> errors; }
+
+settings='[settings]
+limit-train = 128
+limit-test = 50
+epochs = 2
+batch-size = 32
+threads = 1
+'
+cat > tiny.toml << END
+# Two norms, two seeds.
+$settings
+[[grid]]
+seed = [0, 1]
+norm = ["batch", "none"]
+END
+
+# ------------------------------------------------------------------------------------------------- a grid and its files
+
+run tiny.toml --list --out whole
+check '--list names the cells, all norms of a seed first' test "$(grep -o '^norm=[^ ]*' output | tr '\n' ' ')" = \
+  'norm=batch,seed=0 norm=none,seed=0 norm=batch,seed=1 norm=none,seed=1 '
+check 'and that none has begun' test "$status" -eq 0 -a "$(grep -c 'not begun' output)" -eq 4
+check 'it makes no directory' test ! -e whole
+
+run tiny.toml --out whole
+cp output whole-output
+check 'a grid ends well' test "$status" -eq 0
+check 'a line a cell, and no control characters, where output is no terminal' \
+  test "$(grep -c '^norm=.*seed=[01]: test accuracy .* %, training loss .* after 2 epochs' output)" -eq 4 \
+  -a "$(tr -d '[:print:]\n' < output | tr -d '\302\261' | wc -c)" -eq 0
+check 'the CSV file has the header that scripts rely on' test "$(head -n 1 whole/tiny.csv)" = \
+  cell,norm,seed,outcome,epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,seconds,images_per_second
+check 'and a row a cell and epoch' test "$(grep -c '^"norm=[a-z]*,seed=[01]",[a-z]*,[01],finished,[12],' whole/tiny.csv)" -eq 8
+rows_as_metrics() {
+  diff <(grep '^"norm=none,seed=1"' whole/tiny.csv | sed 's/.*finished,//') \
+    <(tail -n +2 'whole/norm=none,seed=1/metrics.csv')
+}
+check 'which are those of the runs' rows_as_metrics
+mean_and_deviation() {
+  grep '^"norm=none.*finished,2,' whole/tiny.csv | awk -F , '{ s += $10; q += $10 * $10 }
+    END { printf "%.2f ± %.2f %%\n", s / 2, sqrt(q - s * s / 2) }' | grep -qFf - whole-output
+}
+check 'the last table has mean and standard deviation over the seeds' mean_and_deviation
+"$build/examples/resnet_cifar" --eval --out 'whole/norm=none,seed=1' > output 2> errors
+check 'a cell is a run of resnet_cifar' \
+  grep -q "accuracy $(tail -n 1 'whole/norm=none,seed=1/metrics.csv' | cut -d , -f 5) %" output
+
+csv=$(md5sum < whole/tiny.csv) before=$(snapshot whole | grep -v tiny.csv)
+run tiny.toml --out whole
+nothing_trained() {
+  [[ $status -eq 0 && $csv == "$(md5sum < whole/tiny.csv)" && $before == "$(snapshot whole | grep -v tiny.csv)" ]]
+}
+check 'finished cells are skipped' nothing_trained
+check 'and the table is shown again' grep -q '^norm  *seeds  *test accuracy' output
+run tiny.toml --out whole --list
+check '--list: all finished' test "$(grep -c '^norm=.* finished .* %' output)" -eq 4
+
+run tiny.toml --out part --only seed=1
+check '--only trains what it names' test "$(echo part/norm=*)" = 'part/norm=batch,seed=1 part/norm=none,seed=1'
+run tiny.toml --out part --list
+check '--list: estimates the time left' grep -q '^2 of 4 cells done, about .* of training left$' output
+run tiny.toml --out part
+check 'without it the others follow: the same numbers' same_numbers part/tiny.csv whole/tiny.csv
+refused '--only for no cell' "*no cell's name contains 'layer'" tiny.toml --out part --only layer
+
+if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
+  script -qec "stty columns 80; '$program' tiny.toml --out terminal" /dev/null > output 2>&1 < /dev/null
+  check 'on a terminal a table that is rewritten' grep -qE 'norm=[a-z]+,seed=[01] +epoch [12]/2 \[=* *\].* images/s' output
+  check 'in place' grep -q $'\033''\[5A' output
+else
+  echo 'skip - live table: no pseudo-terminal can be made here'
+fi
+
+# ------------------------------------------------------------------------------------------------- directories are gone
+
+cp -r whole gone
+rm -r gone/norm=*
+run tiny.toml --out gone
+check 'rows of cells whose directories are gone count' test "$status" -eq 0 -a "$(echo gone/*)" = gone/tiny.csv
+check 'and are kept' cmp -s gone/tiny.csv whole/tiny.csv
+check 'it says so once' test "$(grep -c 'the runs are gone' output)" -eq 1
+sed -i '/^"norm=none,seed=1"/d' gone/tiny.csv
+run tiny.toml --out gone
+check 'the others are trained: the same numbers' same_numbers gone/tiny.csv whole/tiny.csv
+check 'and nothing else' test "$(echo gone/norm=*)" = 'gone/norm=none,seed=1'
+mkdir less
+cp gone/tiny.csv less
+sed 's/\["batch", "none"\]/"none"/' tiny.toml > less/tiny.toml
+refused 'rows that would be lost' '*less/tiny.csv has the cell norm=batch,seed=0*' less/tiny.toml --out less
+sed 's/epochs = 2/epochs = 3/' tiny.toml > less/tiny.toml
+refused 'rows of another number of epochs' '*less/tiny.csv: cell norm=batch,seed=0 has 2 epochs, in the grid 3' \
+  less/tiny.toml --out less
+echo 'a,b' > less/tiny.csv
+refused 'a CSV file of something else' '*less/tiny.csv: expected the columns*' tiny.toml --out less
+
+# ------------------------------------------------------------------------------------------------- trouble on the way
+
+cat > trouble.toml << END
+$settings
+[[grid]]
+arch = "resnet18"
+width = 8
+limit-train = 32
+norm = ["batch", "instance"]
+stem = "imagenet"
+[[grid]]
+lr = [1e30]
+schedule = "constant"
+norm = "batch"
+[[grid]]
+norm = "layer"
+END
+run trouble.toml --out trouble
+check 'a cell that diverges or is refused does not end the grid' test "$status" -eq 0
+check 'the others are trained' grep -q '^norm=layer: test accuracy' output
+check 'one is told to have diverged' grep -q '^lr=1e+30,schedule=constant,norm=batch: diverged in epoch 1, step 2$' output
+check 'one to be refused, and why' grep -q 'norm=instance,stem=imagenet: refused: instance_norm: .*(32, 1, 1, 64)$' output
+check 'and so in the last table' test "$(grep -cE '^(batch|instance) .* 1 (diverged|refused)$' output)" -eq 2
+check 'the CSV file has a row without numbers for each' \
+  test "$(grep -cE ',(diverged|refused),,,,,,,,$' trouble/trouble.csv)" -eq 2
+check 'and outcome.txt the reason' grep -qx 'diverged in epoch 1, step 2' trouble/lr=*/outcome.txt
+before=$(snapshot trouble | grep -v trouble.csv)
+run trouble.toml --out trouble
+check 'neither is tried again' test "$status" -eq 0 -a "$before" = "$(snapshot trouble | grep -v trouble.csv)"
+run trouble.toml --out trouble --list
+check '--list tells both' test "$(grep -cE ' (diverged in epoch 1, step 2|refused: .*)$' output)" -eq 2
+
+# start ARGUMENTS...: the program in the background, its number in $training.
+start() {
+  "$program" "$@" > output 2> errors < /dev/null &
+  training=$!
+}
+# wait_for FILE: until it is there, or the program has ended.
+wait_for() {
+  while kill -0 "$training" 2> /dev/null && [[ ! -s $1 ]]; do sleep 0.01; done
+}
+
+for moment in 0 0.2; do
+  start tiny.toml --save-every 0 --out "killed-$moment"
+  wait_for "killed-$moment/norm=none,seed=0/checkpoint.safetensors"
+  sleep "$moment"
+  kill -KILL "$training"
+  wait "$training" 2> /dev/null
+  run tiny.toml --out "killed-$moment"
+  check "killed $moment s after the second cell's first checkpoint: the same numbers" \
+    same_numbers "killed-$moment/tiny.csv" whole/tiny.csv
+done
+
+for signal in INT TERM; do
+  start tiny.toml --out "stopped-$signal"
+  wait_for "stopped-$signal/norm=batch,seed=0/metrics.csv"
+  kill -STOP "$training"  # it waits while others look
+  run tiny.toml --out "stopped-$signal"
+  check "SIG$signal: until then, no other program may train there" test "$status" -eq 2 -a -n "$(grep another errors)"
+  kill "-$signal" "$training"
+  kill -CONT "$training"
+  status=0
+  wait "$training" || status=$?
+  check "SIG$signal: exit status 130" test "$status" -eq 130
+  check "SIG$signal: it says how to go on" grep -q 'the same command goes on' output
+  run tiny.toml --out "stopped-$signal" --list
+  check "SIG$signal: --list shows how far it is" test "$(grep -cE ' (epoch 1 of 2|finished|not begun)' output)" -eq 4
+  run tiny.toml --out "stopped-$signal"
+  check "SIG$signal: the same numbers" same_numbers "stopped-$signal/tiny.csv" whole/tiny.csv
+done
+
+# A run from before some settings were there.
+cp -r whole older
+sed -i '/^\(stem\|width\|optimizer\|loss\|ema\|save-every\|data\) = /d' 'older/norm=batch,seed=0/config.toml'
+rm older/tiny.csv
+run tiny.toml --out older
+check 'a config.toml that lacks newer settings will do' test "$status" -eq 0
+check 'and its rows are there' same_numbers older/tiny.csv whole/tiny.csv
+sed 's/batch-size = 32/batch-size = 16\nema = 0.9/' tiny.toml > changed.toml
+refused 'a run of other settings' \
+  '*whole/norm=batch,seed=0 holds a run of other settings*: batch-size is 16, the run has 32; ema is 0.9, the run has 0' \
+  changed.toml --out whole
+refused 'or another number of threads' '*threads is 2, the run has 1' tiny.toml --out whole --threads 2
+run tiny.toml --out whole --data elsewhere --save-every 7
+check 'where the data are may differ' test "$status" -eq 0
+
+# ------------------------------------------------------------------------------------------------- wrong input
+
+run --help
+check '--help explains' test "$status" -eq 0 -a "$(grep -c -e '--list' -e '\[\[grid\]\]' output)" -gt 2
+refused 'no grid' '*which grid*--help*' --out new
+refused 'unknown option' '*--lits*' tiny.toml --lits
+refused 'two grids' '*tiny.toml*' tiny.toml tiny.toml
+refused 'threads 0' '*tiny.toml*threads must be at least 1, got 0' tiny.toml --out new --threads 0
+refused 'a grid that is not there' '*none.toml*' none.toml --out new
+refused '--out is a file' '*tiny.toml*not*' tiny.toml --out tiny.toml
+
+# wrong NAME PATTERN TEXT: a grid of that text is refused.
+wrong() {
+  printf '%b\n' "$3" > wrong.toml
+  refused "$1" "compare_norms: wrong.toml$2" wrong.toml --out new
+}
+wrong 'no TOML' ':2:*' '[[grid]]\nnorm = = 3'
+wrong 'an empty file' '*no \[\[grid\]\]*' ''
+wrong 'no [[grid]]' '*no \[\[grid\]\]*' '[settings]\nepochs = 1'
+wrong 'an empty [[grid]]' ': \[\[grid\]\] 1 has no settings' '[[grid]]'
+wrong '[grid]' '*no \[\[grid\]\]*' '[grid]\nnorm = "batch"'
+wrong '[settings] that are none' ': \[settings\] is no table' 'settings = 3\n[[grid]]\nnorm = "batch"'
+wrong 'a key outside' "*'epochs' belongs*" 'epochs = 1\n[[grid]]\nnorm = "batch"'
+wrong 'an unknown setting' ": \[settings\]: there is no setting 'epoch'" '[settings]\nepoch = 1\n[[grid]]\nnorm = "batch"'
+wrong 'an unknown axis' ": \[\[grid\]\] 2: there is no setting 'nrom'" '[[grid]]\nnorm = "batch"\n[[grid]]\nnrom = "batch"'
+wrong 'an empty list' ': \[\[grid\]\] 1: seed is an empty list' '[[grid]]\nnorm = "batch"\nseed = []'
+wrong 'a list in a list' ': \[\[grid\]\] 1: seed is neither*' '[[grid]]\nseed = [[1]]'
+wrong 'a list among the settings' ': \[settings\]: seed is neither*' '[settings]\nseed = [1]\n[[grid]]\nnorm = "batch"'
+wrong 'a wrong value in the last cell' ': \[\[grid\]\] 2: cell norm=bach: *batch, layer*' \
+  '[[grid]]\nnorm = "batch"\n[[grid]]\nnorm = ["none", "bach"]'
+wrong 'a value of the wrong type' ': \[\[grid\]\] 1: cell epochs=two: epochs: expected a whole number' '[[grid]]\nepochs = "two"'
+wrong 'a wrong setting' ': *epochs must be at least 1, got 0' '[settings]\nepochs = 0\n[[grid]]\nnorm = "batch"'
+wrong 'a cell twice' ': cell norm=batch is there twice' '[[grid]]\nnorm = ["batch", "none", "batch"]'
+wrong 'a cell twice under two names' ': cells norm=batch and norm=batch,lr=0.4 are the same training*' \
+  '[[grid]]\nnorm = "batch"\n[[grid]]\nnorm = "batch"\nlr = 0.4'
+wrong 'a value that no directory can be named after' ": \[\[grid\]\] 1: data: 'a/b' *" '[[grid]]\ndata = "a/b"'
+
+exit $((failures > 0))
