@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -123,21 +122,6 @@ void report_on_test_images(const Plan& plan, const std::string& csv) {
   const std::string text = confusion_csv(confusion, names);
   file->write(text.data(), text.size());
   file->commit();
-}
-
-/// How likely each class is: softmax of the logits, or for a network trained on a yes-or-no question for each class
-/// their sigmoid.
-std::vector<double> probabilities(const xtg::Scalar* logits, std::size_t classes, LossKind loss) {
-  std::vector<double> result(logits, logits + classes);
-  if (loss == LossKind::BinaryCrossEntropy) {
-    for (double& x : result) x = 1 / (1 + std::exp(-x));
-    return result;
-  }
-  const double top = *std::max_element(result.begin(), result.end());
-  double total = 0;
-  for (double& x : result) total += x = std::exp(x - top);
-  for (double& x : result) x /= total;
-  return result;
 }
 
 /// "cat 71.2 %, dog 20.3 %, horse 3.1 %".

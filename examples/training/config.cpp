@@ -51,6 +51,10 @@ std::string to_config(const Settings& settings) {
   return text;
 }
 
+std::string to_toml(const Value& value) {
+  return std::visit([](const auto& v) { return toml_value(v); }, value);
+}
+
 Values parse_config(const std::string& text, const std::string& source) {
   toml::table table;
   try {

@@ -139,3 +139,16 @@ std::string confusion_csv(const Indices& confusion, const std::vector<std::strin
   }
   return text;
 }
+
+std::vector<double> probabilities(const xtg::Scalar* logits, std::size_t classes, LossKind loss) {
+  std::vector<double> result(logits, logits + classes);
+  if (loss == LossKind::BinaryCrossEntropy) {
+    for (double& x : result) x = 1 / (1 + std::exp(-x));
+    return result;
+  }
+  const double top = *std::max_element(result.begin(), result.end());
+  double total = 0;
+  for (double& x : result) total += x = std::exp(x - top);
+  for (double& x : result) x /= total;
+  return result;
+}

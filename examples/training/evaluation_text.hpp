@@ -30,3 +30,7 @@ std::string confusion_text(const xtg::Indices& confusion, const std::vector<std:
 
 /// The confusion matrix as CSV: a row for each label, a column for each prediction, both named.
 std::string confusion_csv(const xtg::Indices& confusion, const std::vector<std::string>& names);
+
+/// How likely each class is by a row of logits: their softmax, or for a network trained on a yes-or-no question for
+/// each class their sigmoid.
+std::vector<double> probabilities(const xtg::Scalar* logits, std::size_t classes, xtg::nn::LossKind loss);

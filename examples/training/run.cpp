@@ -1,8 +1,10 @@
 #include "examples/training/run.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "autograd/grad_mode.hpp"
+#include "examples/training/layer_statistics.hpp"
 #include "examples/training/network.hpp"
 #include "examples/training/text.hpp"
 #include "tensor/error.hpp"
@@ -33,10 +35,12 @@ bool Run::train(const std::atomic<bool>& stop) {
     if (on_evaluation) on_evaluation(done, total);
   };
   trainer_.on_epoch = [this](const EpochResult& result) {
-    save();  // first: the other files can be made again from it
+    write_layers();
+    save();  // before the files that can be made again from it
     write_results();
     if (on_epoch) on_epoch(result);
   };
+  if (trainer_.progress().step == 0) write_layers();
   const xtg::DerivedGradients derived(settings().derived);
   const bool finished = trainer_.run(&stop);
   if (!finished) save();
@@ -68,4 +72,28 @@ void Run::write_results() {
   directory().write_metrics(trainer_.progress().epochs);
   plotted_ = plot_curves(directory().curves_path(), describe(settings()) + ", " + settings().dataset,
                          trainer_.progress().epochs);
+}
+
+/// Rows of earlier epochs stay; those of this one and of later ones are from a run that was killed, and come again.
+void Run::write_layers() {
+  const std::size_t epoch = trainer_.progress().epochs.size();
+  const auto wanted = parse_layer_epochs(settings().layer_statistics, static_cast<std::size_t>(settings().epochs));
+  if (std::find(wanted.begin(), wanted.end(), epoch) == wanted.end()) return;
+  std::vector<LayerRow> rows;
+  if (epoch > 0 && directory().has_layers()) rows = read_layers(directory().layers_path());
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const LayerRow& row) { return row.epoch >= epoch; }),
+             rows.end());
+
+  LoaderOptions first;  // in their order, not augmented
+  first.batch_size = std::min<std::size_t>(128, static_cast<std::size_t>(settings().batch_size));
+  Loader loader(data_.train, data_.standardization, first);
+  loader.start(0);
+  Batch batch;
+  loader.next(batch);
+  for (LayerRow& row : measure_layers(*network_, batch.images, batch.labels, parse_loss(settings().loss),
+                                      settings().label_smoothing)) {
+    row.epoch = epoch;
+    rows.push_back(std::move(row));
+  }
+  directory().write_layers(to_csv(rows));
 }

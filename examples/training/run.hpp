@@ -40,6 +40,7 @@ class Run {
   void restore(const xtg::nn::Checkpoint& checkpoint);
   void save();
   void write_results();
+  void write_layers();
 
   const Plan plan_;
   const std::string config_;

@@ -31,6 +31,7 @@ RunDirectory::RunDirectory(std::string path) : path_(std::move(path)) {
 bool RunDirectory::has_config() const { return exists(config_path()); }
 bool RunDirectory::has_checkpoint() const { return exists(checkpoint_path()); }
 bool RunDirectory::has_metrics() const { return exists(metrics_path()); }
+bool RunDirectory::has_layers() const { return exists(layers_path()); }
 bool RunDirectory::holds_a_run() const { return has_config() || has_checkpoint() || has_metrics(); }
 
 void RunDirectory::create() const {
@@ -41,6 +42,8 @@ void RunDirectory::create() const {
 }
 
 void RunDirectory::write_config(const std::string& text) const { write_text(config_path(), text); }
+
+void RunDirectory::write_layers(const std::string& text) const { write_text(layers_path(), text); }
 
 void RunDirectory::write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const {
   std::string text = fmt::format("{}\n", metrics_columns);

@@ -16,6 +16,7 @@ class RunDirectory {
   std::string checkpoint_path() const { return path_ + "/checkpoint.safetensors"; }
   std::string metrics_path() const { return path_ + "/metrics.csv"; }
   std::string curves_path() const { return path_ + "/curves.svg"; }
+  std::string layers_path() const { return path_ + "/layers.csv"; }
   /// Of --lr-range: a row a step, and the same as a picture.
   std::string range_path() const { return path_ + "/lr-range.csv"; }
   std::string range_curve_path() const { return path_ + "/lr-range.svg"; }
@@ -24,6 +25,7 @@ class RunDirectory {
   bool has_config() const;
   bool has_checkpoint() const;
   bool has_metrics() const;
+  bool has_layers() const;
   /// Whether any of the files that would be overwritten is there.
   bool holds_a_run() const;
 
@@ -32,6 +34,7 @@ class RunDirectory {
   /// Throw xtg::FormatError that names the file and the system's reason.
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
+  void write_layers(const std::string& text) const;
   void write_range(const std::vector<xtg::nn::RangePoint>& points) const;
   /// Throws xtg::FormatError that names the file and line.
   std::vector<xtg::nn::EpochResult> read_metrics() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examples/training/layer_statistics.hpp"
 #include "nn/models/model.hpp"
 #include "nn/optim/optimizer.hpp"
 #include "nn/optim/schedule.hpp"
@@ -98,6 +99,9 @@ const std::vector<Field>& fields() {
        "default: one for each processor; sums are split by it, so it changes last digits"},
       {"Run", "save-every", &S::save_every, Sh::Never, "SECONDS",
        "a checkpoint that often within an epoch, default 60; there is one after each epoch in any case"},
+      {"Run", "layer-statistics", &S::layer_statistics, Sh::Never, "EPOCHS",
+       "before the first step and after these epochs, such as 1,10,20, write to layers.csv how large activations and "
+       "gradients are in each layer; the training itself stays the same"},
   };
   return all;
 }
@@ -207,6 +211,7 @@ void check(const Settings& s) {
   in_range("seed", s.seed, 0, INT64_MAX);
   in_range("threads", s.threads, 1, 1024);
   not_negative("save-every", s.save_every);
+  parse_layer_epochs(s.layer_statistics, static_cast<std::size_t>(s.epochs));
 }
 
 }  // namespace

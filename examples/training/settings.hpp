@@ -40,7 +40,8 @@ struct Settings {
   std::string precision = "fp32", conv_algorithms;
   // Run
   std::int64_t threads = 1;
-  double save_every = 60;  // seconds
+  double save_every = 60;        // seconds
+  std::string layer_statistics;  // epochs: "1,10,20"; empty: none
 };
 
 /// What two runs must share.
@@ -75,4 +76,6 @@ std::string conflicts(const Settings& wanted, const Settings& run, Shared at_lea
 /// All settings as TOML, and back. parse_config throws xtg::FormatError that names `source` for text that is not TOML,
 /// a key that is no setting, or a value that is no number, string or boolean.
 std::string to_config(const Settings& settings);
+/// A single value as TOML writes it.
+std::string to_toml(const Value& value);
 Values parse_config(const std::string& text, const std::string& source);

@@ -1,0 +1,57 @@
+#pragma once
+
+// The report of a run or of a grid, part by part. report_html has what pages are made of, report_plots the pictures.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "examples/training/layer_statistics.hpp"
+#include "examples/training/plan.hpp"
+#include "examples/training/report_plots.hpp"
+#include "nn/train/evaluation.hpp"
+
+struct Report {
+  std::string title, lead, body;
+};
+
+/// The report of a run: `plan` as resnet_cifar --eval has it. Throws as load_data does, and xtg::ValueError for a run
+/// that has not finished an epoch.
+Report report_run(Plan plan, Plots& plots);
+
+/// The report of a grid, from its CSV file and the runs beside it, as far as they are there.
+Report report_grid(const std::string& csv, Plots& plots);
+
+// report_predictions: what a network answers.
+std::string class_section(const Settings& settings, const xtg::nn::Predictions& found,
+                          const std::vector<std::string>& names);
+std::string image_section(const Settings& settings, const xtg::nn::Predictions& found, const xtg::nn::Dataset& images);
+
+// report_layers: how large activations and gradients are.
+
+/// Rows of layers.csv, of a cell of a grid or of the only run.
+struct LayersOf {
+  std::string name;
+  std::vector<LayerRow> rows;
+};
+
+/// The section, or how to get one if there are no rows.
+std::string layer_section(const std::vector<LayersOf>& runs, Plots& plots);
+
+// report_settings: how it was made.
+
+/// A table of the settings.
+std::string settings_table(const Settings& settings);
+
+/// The options that give `settings`, those at their defaults left out.
+std::string options_of(const Settings& settings);
+
+/// The settings that all of `runs` share and that are not at their defaults, as lines of a grid's TOML file; without
+/// `axes`.
+std::string common_toml(const std::vector<Settings>& runs, const std::vector<std::string>& axes);
+
+/// The value of an axis as it stands in a TOML file.
+std::string axis_toml(const std::string& name, const std::string& value);
+
+/// Processor, system and date of the machine that makes the report.
+std::string machine_table();
