@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <new>
 #include <utility>
@@ -28,15 +29,11 @@ constexpr int success = 0, user_error = 2, interrupted = 130;
 
 class Comparison {
  public:
-  Comparison(const GridCommandLine& line, const Grid& grid)
-      : grid_(grid, line.out.empty() ? "runs/" + grid.name : line.out) {
+  Comparison(Grid grid, const std::string& out, const std::string& only) : grid_(std::move(grid), out) {
     for (std::size_t i = 0; i < grid_.cells().size(); ++i) {
-      if (grid_.cells()[i].name.find(line.only) != std::string::npos) selected_.push_back(i);
+      if (grid_.cells()[i].name.find(only) != std::string::npos) selected_.push_back(i);
     }
-    xtg::require(!selected_.empty(), "no cell's name contains '{}'", line.only);
-    if (grid_.kept() > 0)
-      fmt::print("{} known from {}: the runs are gone\n",
-                 grid_.kept() == 1 ? "1 cell is" : fmt::format("{} cells are", grid_.kept()), grid_.csv_path());
+    xtg::require(!selected_.empty(), "no cell's name contains '{}'", only);
   }
 
   int list() const {
@@ -46,9 +43,16 @@ class Comparison {
     return success;
   }
 
+  int table() const {
+    fmt::print("{}", summary_table(grid_.results(), judge()));
+    return success;
+  }
+
   /// Returns the program's exit status.
   int run() {
-    RunDirectory(grid_.path()).create();
+    if (grid_.kept() > 0)
+      fmt::print("{} known from {}: the runs are gone\n",
+                 grid_.kept() == 1 ? "1 cell is" : fmt::format("{} cells are", grid_.kept()), grid_.csv_path());
     grid_.write_csv();
     fmt::print("{} in {}{}\n", progress_line(), grid_.path(), all_over() ? "" : "; Ctrl-C stops and saves");
     std::fflush(stdout);
@@ -62,7 +66,7 @@ class Comparison {
       if (!table_.on_terminal()) print_outcome(i);
     }
     if (table_.on_terminal()) table_.draw(grid_, nullptr, progress_line());
-    fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results()), grid_.csv_path());
+    fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results(), judge()), grid_.csv_path());
     return success;
   }
 
@@ -140,41 +144,46 @@ class Comparison {
       const EpochResult& last = cell.epochs.back();
       double seconds = 0;
       for (const EpochResult& epoch : cell.epochs) seconds += epoch.seconds;
-      fmt::print("{}: accuracy {:.2f} %, training loss {:.4f} after {}, {}, {:.0f} images/s\n", cell.name,
+      fmt::print("{}: {} accuracy {:.2f} %, training loss {:.4f} after {}, {}, {:.0f} images/s\n", cell.name, judge(),
                  last.test_accuracy, last.train_loss, count(cell.epochs.size(), "epoch"), duration(seconds),
                  last.images_per_second);
     }
     std::fflush(stdout);
   }
 
-  /// "5 of 16 cells are over, about 2:10:00 of training left".
+  /// "5 of 16 cells done, about 2:10:00 of training left".
   std::string progress_line() const {
     const auto over =
         std::count_if(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
-    std::string text = fmt::format("{} of {} over", over, count(selected_.size(), "cell"));
+    std::string text = fmt::format("{} of {} done", over, count(selected_.size(), "cell"));
     if (const std::optional<double> left = seconds_left(); left && *left > 0)
       text += fmt::format(", about {} of training left", duration(*left));
     return text;
   }
 
+  /// What the accuracy of the table is measured on.
+  const char* judge() const { return grid_.cells()[0].settings.validation > 0 ? "validation" : "test"; }
+
   bool all_over() const {
     return std::all_of(selected_.begin(), selected_.end(), [&](std::size_t i) { return grid_.is_over(i); });
   }
 
+  /// Of training, without evaluations; nothing before anything was timed.
   std::optional<double> seconds_left() const {
+    const std::vector<std::optional<double>> per_epoch = grid_.seconds_per_epoch();
+    const StepReport& now = under_way_.step;
     double sum = 0;
     for (const std::size_t i : selected_) {
       if (grid_.is_over(i)) continue;
-      std::optional<double> epoch = grid_.seconds_per_epoch(i);
-      const bool running = under_way_.step.steps > 0;
       const Settings& s = grid_.cells()[i].settings;
-      if (!epoch && running)
-        epoch = static_cast<double>(under_way_.step.steps * static_cast<std::size_t>(s.batch_size)) /
-                under_way_.step.images_per_second;
+      std::optional<double> epoch = per_epoch[i];
+      if (!epoch && now.steps > 0)
+        epoch = static_cast<double>(now.steps) * static_cast<double>(s.batch_size) / now.images_per_second;
       if (!epoch) return std::nullopt;
-      double left = static_cast<double>(s.epochs) - static_cast<double>(grid_.result(i).epochs.size());
-      if (running && i == under_way_.cell && under_way_.step.epoch == grid_.result(i).epochs.size() + 1)
-        left -= static_cast<double>(under_way_.step.step) / static_cast<double>(under_way_.step.steps);
+      const std::size_t done = grid_.result(i).epochs.size();
+      double left = static_cast<double>(s.epochs) - static_cast<double>(done);
+      if (i == under_way_.cell && now.epoch == done + 1)
+        left -= static_cast<double>(now.step) / static_cast<double>(now.steps);
       sum += left * *epoch;
     }
     return sum;
@@ -199,8 +208,12 @@ int main(int argc, char** argv) {
   try {
     const std::optional<GridCommandLine> line = parse_grid_command_line(argc, argv);
     if (!line) return success;
-    Comparison comparison(*line, read_grid(line->grid, line->given));
-    return line->list ? comparison.list() : comparison.run();
+    Grid grid = read_grid(line->grid, line->given);
+    const std::string out = line->out.empty() ? "runs/" + grid.name : line->out;
+    if (line->list) return Comparison(std::move(grid), out, line->only).list();
+    if (line->table) return Comparison(std::move(grid), out, line->only).table();
+    const DirectoryLock lock(out);
+    return Comparison(std::move(grid), out, line->only).run();
   } catch (const std::bad_alloc&) {
     return fail(1, "not enough memory");
   } catch (const std::exception& error) {

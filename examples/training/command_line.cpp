@@ -69,7 +69,8 @@ void print_help() {
                "rises from 0.0001 to 10 (without mixup, label smoothing and clipping); writes lr-range.csv and "
                "lr-range.svg");
   print_option("--config FILE", "take settings from a config.toml; options given as well come first");
-  print_option("--verbose", "say how each convolution is computed, and at the end how long the training waited for images");
+  print_option("--verbose",
+               "say how each convolution is computed, and at the end how long the training waited for images");
   print_option("--autotune",
                "time the ways to compute each convolution on this machine, show them, and use the fastest in this run, "
                "which records them; without it, a built-in table decides");

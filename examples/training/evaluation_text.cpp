@@ -101,10 +101,12 @@ std::string class_text(const Indices& confusion, const std::vector<std::string>&
   std::string text = "accuracy of each class, the worst first\n";
   for (const std::size_t k : order) {
     text += fmt::format("  {:<{}}", names[k], longest(names));
-    text += std::isnan(accuracy[k])
-                ? "  no images\n"
-                : fmt::format("  {:6.2f} %  {}\n", accuracy[k],
-                              std::string(static_cast<std::size_t>(std::lround(accuracy[k] * 0.4)), '='));
+    if (std::isnan(accuracy[k])) {
+      text += "  no images\n";
+      continue;
+    }
+    const std::string bar(static_cast<std::size_t>(std::lround(accuracy[k] * 0.4)), '=');
+    text += fmt::format("  {:6.2f} %{}{}\n", accuracy[k], bar.empty() ? "" : "  ", bar);
   }
   return text;
 }

@@ -31,10 +31,11 @@ At the end a table: the last epoch (never the best), its mean over the seeds and
 
 Options
   --out DIR              where the results are left, default runs/ and the name of the grid
-  --list                 only show the cells, how far each is, and how long the rest will take; trains nothing
+  --list                 only show the cells, how far each is, and an estimate of the time left; trains nothing
+  --table                only show the table of what there is; trains nothing
   --only TEXT            only cells whose name contains TEXT, such as norm=group or seed=0
   --data DIR             where the CIFAR files are, default data; tools/get-cifar fetches them
-  --threads T            default: one for each processor; cells that have begun keep theirs
+  --threads T            default: one for each processor; a cell that has begun keeps its own, and refuses another
   --save-every SECONDS   a checkpoint that often within an epoch, default 60
   -h, --help             this text
 
@@ -53,6 +54,7 @@ std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
   app.add_option("--out", result.out)->take_last();
   app.add_option("--only", result.only)->take_last();
   app.add_flag("--list", result.list);
+  app.add_flag("--table", result.table);
   app.add_option_function<std::string>("--data", [&](const std::string& v) { result.given["data"] = v; })->take_last();
   app.add_option_function<std::int64_t>("--threads", [&](std::int64_t v) { result.given["threads"] = v; })->take_last();
   app.add_option_function<double>("--save-every", [&](double v) { result.given["save-every"] = v; })->take_last();
@@ -65,6 +67,7 @@ std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
     throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
   }
   xtg::require(!result.grid.empty(), "which grid? Name its file, such as docs/experiments/norms.toml (see --help)");
+  xtg::require(!result.list || !result.table, "--list and --table are two views: give one of them");
   xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
   return result;
 }

@@ -9,7 +9,7 @@ struct GridCommandLine {
   std::string grid;  // the file
   std::string out;   // empty if not given
   std::string only;
-  bool list = false;
+  bool list = false, table = false;
   Values given;  // settings of all cells
 };
 

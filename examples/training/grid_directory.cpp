@@ -1,7 +1,15 @@
 #include "examples/training/grid_directory.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "tensor/error.hpp"
@@ -26,14 +34,18 @@ void write_text(const std::string& path, const std::string& text) {
 
 std::string outcome_path(const RunDirectory& run) { return run.path() + "/outcome.txt"; }
 
-/// Adds the mean seconds of an epoch of `cell`, if it has any.
-void add_time(const GridCell& cell, double& sum, std::size_t& count) {
-  if (cell.epochs.empty()) return;
-  double seconds = 0;
-  for (const xtg::nn::EpochResult& epoch : cell.epochs) seconds += epoch.seconds;
-  sum += seconds / static_cast<double>(cell.epochs.size());
-  ++count;
-}
+struct Mean {
+  double sum = 0;
+  std::size_t count = 0;
+
+  void add(double value) {
+    sum += value;
+    ++count;
+  }
+  std::optional<double> value() const {
+    return count > 0 ? std::optional(sum / static_cast<double>(count)) : std::nullopt;
+  }
+};
 
 void check_settings(const PlannedCell& cell, const RunDirectory& run) {
   require<FormatError>(run.has_config(),
@@ -52,6 +64,18 @@ void check_settings(const PlannedCell& cell, const RunDirectory& run) {
 }
 
 }  // namespace
+
+DirectoryLock::DirectoryLock(const std::string& path) {
+  RunDirectory(path).create();
+  directory_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  require<FormatError>(directory_ >= 0, "{}: cannot open: {}", path, std::strerror(errno));
+  if (flock(directory_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(directory_);
+    throw xtg::ValueError(fmt::format("another compare_norms is at work in {}", path));
+  }  // a file system without locks goes without
+}
+
+DirectoryLock::~DirectoryLock() { close(directory_); }
 
 GridDirectory::GridDirectory(Grid grid, std::string out) : grid_(std::move(grid)), out_(std::move(out)) {
   for (std::size_t i = 0; i < cells().size(); ++i) results_.push_back(read_cell(i));
@@ -135,17 +159,21 @@ void GridDirectory::set_failed(std::size_t i, const std::string& outcome, const 
 
 void GridDirectory::write_csv() const { write_text(csv_path(), to_csv(results())); }
 
-std::optional<double> GridDirectory::seconds_per_epoch(std::size_t i) const {
-  const Axes axes = without_seed(results_[i].axes);
-  double own = 0, alike = 0, all = 0;
-  std::size_t of_own = 0, of_alike = 0, of_all = 0;
-  add_time(results_[i], own, of_own);
+std::vector<std::optional<double>> GridDirectory::seconds_per_epoch() const {
+  std::map<Axes, Mean> alike;
+  Mean all;
+  std::vector<std::optional<double>> result;
   for (const GridCell& cell : results_) {
-    if (without_seed(cell.axes) == axes) add_time(cell, alike, of_alike);
-    add_time(cell, all, of_all);
+    Mean own;
+    for (const xtg::nn::EpochResult& epoch : cell.epochs) own.add(epoch.seconds);
+    result.push_back(own.value());
+    if (!own.value()) continue;
+    alike[without_seed(cell.axes)].add(*own.value());
+    all.add(*own.value());
   }
-  if (of_own > 0) return own;
-  if (of_alike > 0) return alike / static_cast<double>(of_alike);
-  if (of_all > 0) return all / static_cast<double>(of_all);
-  return std::nullopt;
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    if (!result[i]) result[i] = alike[without_seed(results_[i].axes)].value();
+    if (!result[i]) result[i] = all.value();
+  }
+  return result;
 }

@@ -8,6 +8,19 @@
 #include "examples/training/grid_results.hpp"
 #include "examples/training/run_directory.hpp"
 
+/// Keeps a directory, which it makes if need be, to one program at a time: two would write the same files.
+class DirectoryLock {
+ public:
+  /// Throws xtg::ValueError if another program has it, xtg::FormatError if it cannot be made.
+  explicit DirectoryLock(const std::string& path);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  int directory_ = -1;
+};
+
 /// What is there of a grid: its cells' runs in OUT/CELL, a reason in OUT/CELL/outcome.txt where one has diverged or was
 /// refused, and all results in OUT/GRID.csv.
 class GridDirectory {
@@ -37,9 +50,9 @@ class GridDirectory {
   void set_failed(std::size_t i, const std::string& outcome, const std::string& reason);
   void write_csv() const;
 
-  /// Seconds that an epoch of cell i takes in training: its own mean, or that of the cells that differ only in the
-  /// seed, or that of all.
-  std::optional<double> seconds_per_epoch(std::size_t i) const;
+  /// Of each cell, the seconds that an epoch takes in training: its own mean, or that of the cells that differ only in
+  /// the seed, or that of all, or nothing.
+  std::vector<std::optional<double>> seconds_per_epoch() const;
 
  private:
   RunDirectory run_of(const std::string& cell) const { return RunDirectory(out_ + "/" + cell); }

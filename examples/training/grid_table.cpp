@@ -36,17 +36,19 @@ std::string shorten(const std::string& name, std::size_t columns) {
   return name.substr(0, head) + "..." + name.substr(name.size() - tail);
 }
 
-/// Rows of texts as lines; columns are as wide as their widest text and two blanks apart, nothing follows the last.
+/// Rows of texts as lines. A column is as wide as its widest text and two blanks; the last text of a row, such as a
+/// long reason, does not count.
 std::vector<std::string> align(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]) + 2);
   }
   std::vector<std::string> lines;
   for (const auto& row : rows) {
     std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += row[i] + std::string(widths[i] - width(row[i]) + 2, ' ');
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) line += row[i] + std::string(widths[i] - width(row[i]), ' ');
+    if (!row.empty()) line += row.back();
     lines.push_back(line.substr(0, line.find_last_not_of(' ') + 1));
   }
   return lines;
@@ -126,13 +128,14 @@ TableLines group_lines(const GridDirectory& grid, const UnderWay* under_way, std
   return result;
 }
 
-std::string summary_table(const std::vector<GridCell>& cells) {
+std::string summary_table(const std::vector<GridCell>& cells, const std::string& judge) {
   std::vector<std::vector<std::string>> rows;
   for (const GridGroup& group : summarize(cells)) {
     if (rows.empty()) {
       rows.emplace_back();
       for (const auto& axis : group.axes) rows[0].push_back(axis.first);
-      for (const char* heading : {"seeds", "accuracy", "training loss"}) rows[0].push_back(heading);
+      for (const std::string& heading : {std::string("seeds"), judge + " accuracy", std::string("training loss")})
+        rows[0].push_back(heading);
     }
     std::vector<std::string> row;
     for (const auto& axis : group.axes) row.push_back(axis.second);

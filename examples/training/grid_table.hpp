@@ -28,8 +28,9 @@ TableLines cell_lines(const GridDirectory& grid, const UnderWay* under_way, std:
 /// A line for all the cells that differ only in their seed.
 TableLines group_lines(const GridDirectory& grid, const UnderWay* under_way, std::size_t name_columns);
 
-/// "batch  3  71.20 ± 0.31 %  …" for all the cells that differ only in their seed, under a heading.
-std::string summary_table(const std::vector<GridCell>& cells);
+/// "batch  3  71.20 ± 0.31 %  …" for all the cells that differ only in their seed, under a heading. `judge`: test or
+/// validation.
+std::string summary_table(const std::vector<GridCell>& cells, const std::string& judge);
 
 /// A table on a terminal that is rewritten in place.
 class LiveTable {

@@ -51,6 +51,12 @@ void RunDirectory::write_metrics(const std::vector<xtg::nn::EpochResult>& epochs
   write_text(metrics_path(), text);
 }
 
+void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) const {
+  std::string text = "learning_rate,loss\n";
+  for (const xtg::nn::RangePoint& p : points) text += fmt::format("{:.6g},{:.6f}\n", p.learning_rate, p.loss);
+  write_text(range_path(), text);
+}
+
 std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {
   std::vector<xtg::nn::EpochResult> epochs;
   const auto rows = parse_csv(xtg::read_file(metrics_path()), metrics_path());
@@ -58,10 +64,4 @@ std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {
     epochs.push_back(parse_metrics(rows[r], 0, fmt::format("{}:{}", metrics_path(), r + 1)));
   }
   return epochs;
-}
-
-void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) const {
-  std::string text = "learning_rate,loss\n";
-  for (const xtg::nn::RangePoint& p : points) text += fmt::format("{:.6g},{:.6f}\n", p.learning_rate, p.loss);
-  write_text(range_path(), text);
 }

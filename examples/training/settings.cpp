@@ -46,11 +46,13 @@ const std::vector<Field>& fields() {
        "how resnet18 ... resnet101 begin: cifar (3x3 convolution, the default) or imagenet (7x7 of stride 2 and "
        "max-pooling, which leave 8x8 of 32x32)"},
       {"Network", "width", &S::width, Sh::ToEval, "C",
-       "channels of the first stage; 0, the default, is the network's own: 16 (resnet20 ...) or 64 (resnet18 ..., vgg)"},
+       "channels of the first stage; 0, the default, is the network's own: 16 (resnet20 ...) or 64 (resnet18 ..., "
+       "vgg)"},
       {"Network", "norm", &S::norm, Sh::ToEval, "NAME",
        "batch, layer, instance, group or none, in the stem and the shortcuts too; default batch"},
       {"Network", "groups", &S::groups, Sh::ToEval, "G",
-       "channel groups of --norm group, default 8; they must divide the channels of every layer"},
+       "channel groups of --norm group, default 8; they must divide the channels of every layer; 0: one for each "
+       "channel"},
       {"Network", "zero-init", &S::zero_init, Sh::ToResume, "",
        "gamma of each block's last norm starts at 0: every block begins as the identity (Goyal et al. 2017)"},
       {"Network", "fixup", &S::fixup, Sh::ToEval, "",
@@ -65,7 +67,8 @@ const std::vector<Field>& fields() {
        "peak learning rate, default 0.4; with --norm none 0.05, since 0.4 diverges there; with adam and adamw 0.001"},
       {"Training", "schedule", &S::schedule, Sh::ToResume, "NAME",
        "one-cycle (up for a fifth of the steps, then down to 0), step, cosine or constant"},
-      {"Training", "momentum", &S::momentum, Sh::ToResume, "X", "of sgd, default 0.9 (adam and adamw have their betas: 0.9 and 0.999)"},
+      {"Training", "momentum", &S::momentum, Sh::ToResume, "X",
+       "of sgd, default 0.9 (adam and adamw have their betas: 0.9 and 0.999)"},
       {"Training", "nesterov", &S::nesterov, Sh::ToResume, "",
        "Nesterov's momentum, the default, or the plain one; off if --momentum is 0"},
       {"Training", "weight-decay", &S::weight_decay, Sh::ToResume, "X",
@@ -161,9 +164,10 @@ void check_network(const Settings& s) {
   const std::int64_t most = 1'000'000'000;
   in_range("width", s.width, 0, 4096);
   if (xtg::nn::parse_norm(s.norm) == xtg::nn::NormKind::Group) {
-    in_range("groups", s.groups, 1, most);
+    in_range("groups", s.groups, 0, most);
     const auto width = s.width != 0 ? s.width : static_cast<std::int64_t>(made.width);
-    require(width % s.groups == 0, "groups: {} do not divide the {} channels of the first layers", s.groups, width);
+    require(s.groups == 0 || width % s.groups == 0, "groups: {} do not divide the {} channels of the first layers",
+            s.groups, width);
   }
   require(xtg::nn::parse_stem(s.stem) == xtg::nn::Stem::Cifar || made.has_stem(), "stem: {} has no imagenet stem",
           s.arch);

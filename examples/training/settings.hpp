@@ -13,7 +13,7 @@ struct Settings {
   // Data
   std::string dataset = "shapes", labels = "fine", data = "data";
   std::int64_t limit_train = 0, limit_test = 0;  // images; 0: all
-  std::int64_t validation = 0;                   // training images set aside, which take the test images' place; 0: none
+  std::int64_t validation = 0;  // training images set aside, which take the test images' place; 0: none
   std::string augment = "crop-flip";
   std::int64_t cutout = 0;        // pixels
   double erasing = 0, mixup = 0;  // probability; alpha

@@ -32,7 +32,7 @@ std::string describe(const Settings& s) {
   if (xtg::nn::find_architecture(s.arch).has_stem())
     text += fmt::format(", {} stem", s.stem == "cifar" ? "CIFAR" : "ImageNet");
   text += s.norm == "none" ? ", no norm" : fmt::format(", {} norm", s.norm);
-  if (s.norm == "group") text += fmt::format(" ({} groups)", s.groups);
+  if (s.norm == "group") text += s.groups == 0 ? " (a group per channel)" : fmt::format(" ({} groups)", s.groups);
   if (s.fixup) text += ", Fixup";
   if (s.zero_init) text += ", gamma 0 at the end of blocks";
   return text;

@@ -65,6 +65,25 @@ void nodes() {
   }
 }
 
+void images() {
+  const Problem p = problem();
+  Generator random(7);
+  // region: images
+  const Tensor x = random_normal({3, 2, 4, 5}, random), dy = random_normal({3, 2, 4, 5}, random);  // (N, H, W, C)
+  const Shape matrix = {3 * 2 * 4, 5};                                                             // (M, C)
+  const Values f = forward(reshape(x, matrix), p.gamma, p.beta, 1e-5);
+  const Gradients b = backward(reshape(dy, matrix), p.gamma, f);
+  const Tensor dx = reshape(b.dx, x.shape());  // back to (N, H, W, C); dgamma and dbeta are (C) as they are
+  // end region
+  const Variable from(x, true);
+  const Variable mean = xtg::mean(from, {0, 1, 2}, true), var = xtg::mean(square(from - mean), {0, 1, 2}, true);
+  ((from - mean) * rsqrt(var + 1e-5) * Variable(p.gamma)).backward(dy);
+  std::printf("dx       %s, that of the tape: %s\n", to_string(dx.shape()).c_str(),
+              yes_or_stop(relative_error(dx, from.grad()) < 1e-12, "dx of images"));
+  std::printf("dgamma   %s\n", to_string(b.dgamma.shape()).c_str());
+  std::printf("sum(dy, {0}) without the matrix: %s\n", to_string(sum(dy, {0}).shape()).c_str());
+}
+
 void zero_term() {
   const Values f = forward(column, column_gamma, column_beta, 0);
   const Gradients b = backward(column_dy, column_gamma, f);
@@ -164,6 +183,7 @@ int main(int argc, char** argv) {
   return walk(argc, argv,
               {{"forward", "a column of four numbers, forward", column_forward},
                {"backward", "its gradients by hand and from the tape", column_backward},
+               {"images", "a batch of images as a matrix", images},
                {"zero-term", "the mean inside the variance", zero_term},
                {"nodes", "five columns, two eps, every node against the tape", nodes},
                {"forget", "what a forgotten way looks like", forget}},

@@ -30,7 +30,7 @@ const Architecture& find_architecture(const std::string& name);
 struct ModelOptions {
   std::string name = "resnet20";
   NormKind norm = NormKind::Batch;
-  std::size_t groups = 8;  // group norm only
+  std::size_t groups = 8;  // group norm only; 0: one per channel
   std::size_t classes = 10;
   std::size_t width = 0;            // channels of the first stage; 0 is the network's own: 16 or 64
   Stem stem = Stem::Cifar;          // ImageNet: resnet18 … resnet101 and preresnet18

@@ -25,7 +25,7 @@ struct ResidualPlan {
   std::size_t width = 64;           // channels of the stem and the first stage
   std::size_t classes = 10;
   NormKind norm = NormKind::Batch;
-  std::size_t groups = 8;  // group norm only
+  std::size_t groups = 8;  // group norm only; 0: one per channel
   Stem stem = Stem::Cifar;
   bool bottleneck = false;     // blocks of 1×1, 3×3, 1×1 convolutions, the last to 4 × the width; else of two 3×3
   bool projections = true;     // shortcuts that change the shape: 1×1 convolution and norm; else option A
@@ -74,7 +74,7 @@ class ResidualNetwork : public Module {
 struct ResNetOptions {
   std::size_t depth = 20;  // 6n + 2: 8, 20, 32, 44, 56, 110
   NormKind norm = NormKind::Batch;
-  std::size_t groups = 8;  // group norm only
+  std::size_t groups = 8;  // group norm only; 0: one per channel
   std::size_t classes = 10;
   std::size_t width = 16;  // channels of the stem and the first stage
   bool zero_init_residual = false;
@@ -99,7 +99,7 @@ class CifarResNet : public ResidualNetwork {
 struct ImageNetResNetOptions {
   std::size_t depth = 18;  // 18, 34: blocks of two 3×3 convolutions; 50, 101: bottlenecks
   NormKind norm = NormKind::Batch;
-  std::size_t groups = 8;  // group norm only
+  std::size_t groups = 8;  // group norm only; 0: one per channel
   std::size_t classes = 10;
   std::size_t width = 64;  // channels of the stem and the first stage
   Stem stem = Stem::Cifar;

@@ -13,7 +13,7 @@ namespace xtg::nn {
 struct VggOptions {
   std::size_t depth = 16;  // 11, 13 or 16: configurations A, B and D of the paper
   NormKind norm = NormKind::Batch;
-  std::size_t groups = 8;  // group norm only
+  std::size_t groups = 8;  // group norm only; 0: one per channel
   std::size_t classes = 10;
   std::size_t width = 64;  // channels of the first stage
 };

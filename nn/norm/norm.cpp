@@ -43,7 +43,7 @@ std::unique_ptr<Norm> make_norm(NormKind kind, std::size_t channels, std::size_t
     case NormKind::Instance:
       return std::make_unique<InstanceNorm>(channels);
     case NormKind::Group:
-      return std::make_unique<GroupNorm>(groups, channels);
+      return std::make_unique<GroupNorm>(groups == 0 ? channels : groups, channels);
     case NormKind::None:
       break;
   }

@@ -64,9 +64,9 @@ Evaluation score(const Predictions& predictions, LossKind loss) {
   require(shape[0] > 0, "score: expected at least 1 prediction, got 0");
   const NoGrad off_the_tape;
   const Variable mean = classification_loss(loss, Variable(predictions.logits), predictions.labels);
-  return {static_cast<double>(mean.item()),
-          100 * static_cast<double>(count_correct(predictions.logits, predictions.labels)) /
-              static_cast<double>(shape[0])};
+  return {
+      static_cast<double>(mean.item()),
+      100 * static_cast<double>(count_correct(predictions.logits, predictions.labels)) / static_cast<double>(shape[0])};
 }
 
 Evaluation evaluate(Module& network, const Dataset& dataset, const Standardization& standardization,

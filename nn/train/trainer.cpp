@@ -99,7 +99,7 @@ bool Trainer::run(const std::atomic<bool>* stop) {
 void Trainer::step(Batch batch) {
   const std::size_t count = batch.labels.size(), epoch = progress_.epochs.size();
   const Variable logits = network_(Variable(std::move(batch.images)));  // (B, classes)
-  const Variable loss =  // ()
+  const Variable loss =                                                 // ()
       options_.mixup > 0 ? classification_loss(options_.loss, logits, batch.targets, options_.label_smoothing)
                          : classification_loss(options_.loss, logits, batch.labels, options_.label_smoothing);
   const double value = static_cast<double>(loss.item());

@@ -80,9 +80,48 @@ grade 1 offset
 check 'E[x²] − E[x]² is F8, 19 points' test "$(field "r['points'], [c['cause'] for c in p['checks'] if c['cause']]")" = "19 ['F8']"
 run grade --no-build --part 1 offset
 check 'the text names the cause' says '(F8)'
+# without MEMBERS: a right forward that fills all of the cache but these.
+without() {
+  mkdir -p cache
+  sed "s/^  result.cache = .*/&\n  for (Tensor* t : {$1}) *t = Tensor();/" "$right/staged/p1_bn_forward.hpp" > cache/p1_bn_forward.hpp
+  grade 1 cache
+}
+cache_says() { points 19 && [[ $(field "[c['hint'] for c in p['checks'] if c['id'] == 'P1.cache'][0]") == "$1" ]]; }
+without '\&result.cache.mean, \&result.cache.rstd, \&result.cache.x'
+check 'all members of the cache that are missing are named' cache_says 'of the cache, these were never set: x, mean, rstd.'
+sed -i 's/\*t = Tensor()/*t = multiply(*t, 2)/' cache/p1_bn_forward.hpp
+grade 1 cache
+check 'and all that are wrong' cache_says 'of the cache, these are not what assignment/batch_norm.hpp says: x, mean, rstd.'
 grade 1 offset
 cp output first
 grade 1 offset
 check 'the same answer twice' cmp -s output first
+
+# ------------------------------------------------------------------------------------------------- a killed grader
+
+# killed SIGNAL FOLDER: a grader that gets it as soon as there is such a folder leaves no process and no files.
+killed() {
+  mkdir -p scratch
+  TMPDIR=$PWD/scratch "$program" grade --no-build --part 2 sleeps > output 2> errors &
+  local grader=$! i
+  for ((i = 0; i < 2400; ++i)); do
+    [[ -n $(find scratch -name "$2" -print -quit) ]] && break
+    sleep 0.05
+  done
+  sleep 0.3
+  kill -"$1" "$grader"
+  wait "$grader"
+  status=$?
+  sleep 0.2
+  [[ $i -lt 2400 && $status -gt 128 && -z $(ls scratch) && -z $(left_behind) ]]
+}
+left_behind() {
+  local process
+  for process in /proc/[0-9]*; do
+    [[ $(readlink "$process/cwd") == "$PWD"/scratch/* ]] && echo "${process#/proc/}"
+  done
+}
+check 'stopped with SIGINT in the middle of compiling: nothing is left' killed INT 'program-*'
+check 'stopped with SIGTERM in the middle of a check: nothing is left' killed TERM 'run-*'
 
 exit $((failures > 0))

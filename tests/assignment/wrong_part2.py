@@ -7,6 +7,9 @@ POWER = "multiply(pow(add(cache.variance, cache.eps), -1.5), -0.5)"
 DX_HAT = "multiply(cache.gamma, dy)"
 DGAMMA = "sum(multiply(dy, cache.x_hat), axes)"
 DBETA = "sum(dy, axes)"
+DRSTD = "sum(multiply(dx_hat, centred), axes)"
+IMAGES = ("Scalar m = Scalar(dy.size() / cache.gamma.size())", "Scalar m = Scalar(dy.shape()[0])")
+FIRST_AXIS = ("i + 1 < dy.dimension()", "i < 1")
 
 
 def wrong(name, cause, points, *edits, says=""):
@@ -66,8 +69,19 @@ ANSWERS = [
           "multiply(multiply(r, 1 / m), subtract(subtract(d, sum(d, axes)), multiply(h, sum(multiply(d, h), axes))))"),
     short("1/M forgotten in the closed form", "B20", 6,
           "multiply(r, subtract(subtract(multiply(d, m), sum(d, axes)), multiply(h, sum(multiply(d, h), axes))))"),
-    wrong("images counted", "B21", 17, ("Scalar m = Scalar(dy.size() / cache.gamma.size())", "Scalar m = Scalar(dy.shape()[0])")),
+    wrong("images counted", "B21", 17, IMAGES),
+    wrong("all elements counted", "B21", 6, ("Scalar(dy.size() / cache.gamma.size())", "Scalar(dy.size())")),
+    wrong("first axis only", "B26", 11, FIRST_AXIS),
+    wrong("first axis only, and its size", "B26", 11, FIRST_AXIS, IMAGES),
+    wrong("direct path without rstd", "B11", 6, ("= multiply(dx_hat, cache.rstd)", "= dx_hat")),
+    wrong("x in drstd", "B12", 6, (DRSTD, DRSTD.replace("centred", "cache.x"))),
+    wrong("x_hat in drstd", "B15", 6, (DRSTD, DRSTD.replace("centred", "cache.x_hat"))),
+    wrong("a factor for every column", None, 6, (DX, DX.replace("add(", "multiply(pow(cache.rstd, 2), add(", 1)
+                                                 .replace("1 / m))", "1 / m)))")), says="rstd² times the right one"),
     wrong("gradient of the wrong sign", "B23", 6, ("return {add(dcentred, multiply(dmean, 1 / m))",
                                                   "return {negative(add(dcentred, multiply(dmean, 1 / m)))")),
     wrong("γ and the factor 2", "B4+B9", 6, (DX_HAT, "dy"), ("2 / m)", "1 / m)")),
+    wrong("images counted, and M − 1 in dmean", "B6+B21", 6, IMAGES, ("1 / m)", "1 / (m - 1))")),
+    wrong("first axis only and no gamma", "B4+B26,B26", 0, FIRST_AXIS, (DX_HAT, "dy")),
+    wrong("x_hat in drstd and the factor 2", "B9+B15", 6, (DRSTD, DRSTD.replace("centred", "cache.x_hat")), ("2 / m)", "1 / m)")),
 ]

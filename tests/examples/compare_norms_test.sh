@@ -60,7 +60,7 @@ run tiny.toml --out whole
 cp output whole-output
 check 'a grid ends well' test "$status" -eq 0
 check 'a line a cell, and no control characters, where output is no terminal' \
-  test "$(grep -c '^norm=.*seed=[01]: accuracy .* %, training loss .* after 2 epochs' output)" -eq 4 \
+  test "$(grep -c '^norm=.*seed=[01]: test accuracy .* %, training loss .* after 2 epochs' output)" -eq 4 \
   -a "$(tr -d '[:print:]\n' < output | tr -d '\302\261' | wc -c)" -eq 0
 check 'the CSV file has the header that scripts rely on' test "$(head -n 1 whole/tiny.csv)" = \
   cell,norm,seed,outcome,epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,seconds,images_per_second
@@ -85,14 +85,14 @@ nothing_trained() {
   [[ $status -eq 0 && $csv == "$(md5sum < whole/tiny.csv)" && $before == "$(snapshot whole | grep -v tiny.csv)" ]]
 }
 check 'finished cells are skipped' nothing_trained
-check 'and the table is shown again' grep -q '^norm  *seeds  *accuracy' output
+check 'and the table is shown again' grep -q '^norm  *seeds  *test accuracy' output
 run tiny.toml --out whole --list
 check '--list: all finished' test "$(grep -c '^norm=.* finished .* %' output)" -eq 4
 
 run tiny.toml --out part --only seed=1
 check '--only trains what it names' test "$(echo part/norm=*)" = 'part/norm=batch,seed=1 part/norm=none,seed=1'
 run tiny.toml --out part --list
-check '--list: estimates the time left' grep -q '^2 of 4 cells over, about .* of training left$' output
+check '--list: estimates the time left' grep -q '^2 of 4 cells done, about .* of training left$' output
 run tiny.toml --out part
 check 'without it the others follow: the same numbers' same_numbers part/tiny.csv whole/tiny.csv
 refused '--only for no cell' "*no cell's name contains 'layer'" tiny.toml --out part --only layer
@@ -146,7 +146,7 @@ norm = "layer"
 END
 run trouble.toml --out trouble
 check 'a cell that diverges or is refused does not end the grid' test "$status" -eq 0
-check 'the others are trained' grep -q '^norm=layer: accuracy' output
+check 'the others are trained' grep -q '^norm=layer: test accuracy' output
 check 'one is told to have diverged' grep -q '^lr=1e+30,schedule=constant,norm=batch: diverged in epoch 1, step 2$' output
 check 'one to be refused, and why' grep -q 'norm=instance,stem=imagenet: refused: instance_norm: .*(32, 1, 1, 64)$' output
 check 'and so in the last table' test "$(grep -cE '^(batch|instance) .* 1 (diverged|refused)$' output)" -eq 2
@@ -183,7 +183,11 @@ done
 for signal in INT TERM; do
   start tiny.toml --out "stopped-$signal"
   wait_for "stopped-$signal/norm=batch,seed=0/metrics.csv"
+  kill -STOP "$training"  # it waits while others look
+  run tiny.toml --out "stopped-$signal"
+  check "SIG$signal: until then, no other program may train there" test "$status" -eq 2 -a -n "$(grep another errors)"
   kill "-$signal" "$training"
+  kill -CONT "$training"
   status=0
   wait "$training" || status=$?
   check "SIG$signal: exit status 130" test "$status" -eq 130

@@ -70,13 +70,14 @@ fi
 run --help
 check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--norm' output)" -gt 1
 
+# last_row DIRECTORY [WHAT]: the output is what the last row of its metrics.csv says.
 last_row() {
-  IFS=, read -r _ _ _ loss accuracy _ < <(tail -n 1 whole/metrics.csv)
-  grep -q "^test loss $loss, test accuracy $accuracy %" output
+  IFS=, read -r _ _ _ loss accuracy _ < <(tail -n 1 "$1/metrics.csv")
+  grep -q "^${2:-test} loss $loss, ${2:-test} accuracy $accuracy %" output
 }
 before=$(snapshot whole)
 run --eval --out whole
-check '--eval prints what the last row says' last_row
+check '--eval prints what the last row says' last_row whole
 check '--eval writes nothing' test "$before" = "$(snapshot whole)"
 run --resume --out whole
 check '--resume of a finished run says so' test "$status" -eq 0 -a "$(grep -c finished output)" -eq 1
@@ -99,6 +100,52 @@ check 'off as well as on' grep -qx 'nesterov = false' derived/config.toml
 run "${tiny[@]}" --limit-train 40 --batch-size 64 --epochs 1 --norm none --schedule cosine --augment none --out small
 check 'fewer images than a batch are one step' test "$status" -eq 0 -a "$(grep -c '1 epoch of 1 step' output)" -eq 1
 check 'no norm gets a small learning rate' grep -qx 'lr = 0.05' small/config.toml
+
+# ------------------------------------------------------------------------------------------------- what it trains
+
+# trains NAME DIRECTORY PATTERN ARGUMENTS...: one epoch of two steps, whose header is like PATTERN, and --eval says the
+# same as its row.
+few=(--limit-train 64 --limit-test 20 --epochs 1 --batch-size 32 --threads 1)
+trains() {
+  local name=$1 directory=$2 pattern=$3
+  shift 3
+  run "${few[@]}" "$@" --out "$directory"
+  check "$name trains" test "$status" -eq 0 -a "$(head -n 1 output | grep -c "^$pattern")" -eq 1
+  run --eval --out "$directory"
+  check "$name: --eval says the same" last_row "$directory"
+}
+trains 'a VGG' vgg 'vgg11 of width 8, batch norm, ' --arch vgg11 --width 8
+trains 'the ImageNet stem' stem 'resnet18 of width 4, ImageNet stem, group norm (2 groups), ' \
+  --arch resnet18 --width 4 --stem imagenet --norm group --groups 2
+trains 'the CIFAR stem' no-stem 'resnet18 of width 4, CIFAR stem, ' --arch resnet18 --width 4
+trains 'Fixup' fixup 'resnet8, no norm, Fixup, ' --norm none --fixup
+check 'with a learning rate of its own' grep -qx 'lr = 0.1' fixup/config.toml
+trains 'blocks that begin as the identity' zero-init 'resnet8, batch norm, gamma 0 at the end of blocks, ' --zero-init
+trains 'AdamW' adamw resnet8 --optimizer adamw
+check 'with its own learning rate' grep -qx 'lr = 0.001' adamw/config.toml
+check 'and its own weight decay' grep -qx 'weight-decay = 0.05' adamw/config.toml
+trains 'Adam' adam resnet8 --optimizer adam
+trains 'the sigmoid loss' bce resnet8 --loss bce
+# At first each of ten questions has the answer yes or no with probability about a half: 10·log 2 nats.
+check 'ten questions cost more than one choice' \
+  test "$(tail -n 1 bce/metrics.csv | cut -d , -f 4 | cut -d . -f 1)" -ge 3
+trains 'a moving average' ema resnet8 --ema 0.9
+trains 'evaluation with mirror images' flipped resnet8 --flip-test
+run "${few[@]}" --out unchanged
+for option in '--mixup 1' '--cutout 8' '--erasing 1' '--no-decay-norms' '--clip-norm 0.1' '--label-smoothing 0.2'; do
+  # shellcheck disable=SC2086  # two words
+  run "${few[@]}" $option --out "changed${option%% *}"
+  losses_differ() {
+    [[ $status -eq 0 ]] && ! cmp -s <(cut -d , -f 2,4 "changed${option%% *}/metrics.csv") <(cut -d , -f 2,4 unchanged/metrics.csv)
+  }
+  check "$option changes the numbers" losses_differ
+done
+run "${few[@]}" --validation 30 --out validated
+check 'validation images are set aside' grep -q ': 34 training and 30 validation images, 10 classes' output
+check 'and reported on' grep -q '^validation accuracy ' output
+run --eval --out validated
+check 'by --eval too' last_row validated validation
+refused '--eval on other images' 2 '*validation is 20, the run has 30*' validated --eval --validation 20 --out validated
 
 # ------------------------------------------------------------------------------------------------- how it computes
 
@@ -184,7 +231,7 @@ refused 'unknown schedule' 2 '*one-cycle, step, cosine or constant*' new --sched
 refused 'unknown augmentation' 2 '*crop-flip, none*' new --augment cutout --out new
 refused 'coarse labels where there are none' 2 '*only cifar100*' new --labels coarse --out new
 refused 'groups that do not divide' 2 '*groups: 3 *16*' new --norm group --groups 3 --out new
-refused 'no groups' 2 '*groups must be at least 1, got 0' new --norm group --groups 0 --out new
+refused 'negative groups' 2 '*groups must be at least 0, got -1' new --norm group --groups -1 --out new
 refused 'batch size 0' 2 '*batch-size must be at least 1, got 0' new --batch-size 0 --out new
 refused 'negative batch size' 2 '*batch-size must be at least 1, got -4' new --batch-size -4 --out new
 refused 'batch size that is no number' 2 '*batch-size*many*' new --batch-size many --out new
@@ -194,6 +241,25 @@ for rate in nan inf -inf -1; do
   refused "learning rate $rate" 2 '*lr*' new "--lr=$rate" --out new
 done
 refused 'momentum 1' 2 '*momentum must be below 1*' new --momentum 1 --out new
+refused 'unknown stem' 2 '*cifar*imagenet*' new --stem none --out new
+refused 'a stem where there is none' 2 '*stem: resnet8 has no imagenet stem' new --stem imagenet --out new
+refused 'negative width' 2 '*width must be at least 0, got -8' new --width -8 --out new
+refused 'groups that do not divide the width' 2 '*groups: 8 do not divide the 12 channels*' new \
+  --norm group --width 12 --out new
+refused 'Fixup with a norm' 2 '*fixup is for *--norm none, not for resnet8 with norm batch' new --fixup --out new
+refused 'Fixup without residual branches' 2 '*fixup is for *not for vgg11*' new --arch vgg11 --norm none --fixup --out new
+refused 'zero-init without norm' 2 '*zero-init is for *not for resnet8 with norm none' new --norm none --zero-init --out new
+refused 'unknown optimizer' 2 "*'lion'*sgd*adam*adamw*" new --optimizer lion --out new
+refused 'unknown loss' 2 "*unknown loss 'hinge', expected cross-entropy or bce" new --loss hinge --out new
+for setting in mixup erasing clip-norm label-smoothing ema weight-decay; do
+  refused "negative $setting" 2 "*$setting must be finite and at least 0, got -1" new "--$setting=-1" --out new
+done
+refused 'an average that never changes' 2 '*ema must be below 1, got 1' new --ema 1 --out new
+refused 'erasing more than always' 2 '*erasing must be at most 1, got 2' new --erasing 2 --out new
+refused 'smoothing more than all' 2 '*label-smoothing must be at most 1, got 2' new --label-smoothing 2 --out new
+refused 'cutout larger than the image' 2 '*cutout must be at most 32, got 33' new --cutout 33 --out new
+refused 'no images left to train on' 2 '*split: 64 validation images of 64 leave none to train on' new \
+  --limit-train 64 --validation 64 --out new
 refused 'Nesterov without momentum' 2 '*nesterov needs a momentum*' new --momentum 0 --nesterov --out new
 refused '--resume with --eval' 2 '*--resume*--eval*' new --resume --eval --out new
 
@@ -224,6 +290,7 @@ truncate -s $((50000 * 3074)) data/train.bin
 truncate -s $((10000 * 3074)) data/test.bin
 run "${tiny[@]}" --limit-train 32 --epochs 1 --arch resnet8 --dataset cifar100 --labels coarse --data data --out coarse
 check 'CIFAR-100 with coarse labels' grep -q '20 classes' output
+check 'which are no subclasses' test "$(grep -c superclass output)" -eq 0
 refused '--eval with other labels' 2 '*labels is fine, the run has coarse*' coarse \
   --eval --dataset cifar100 --labels fine --data data --out coarse
 printf 'x' | dd of=data/train.bin bs=1 seek=5000 conv=notrunc status=none

@@ -1,13 +1,15 @@
 #include "assignment/grader/bn_backward_model.hpp"
 
 #include <cmath>
+#include <functional>
 
 #include "tensor/create.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::assignment {
 namespace {
 
-// The places in the list of dx's mistakes below.
+// The places in the lists of mistakes below.
 enum Dx : std::size_t {
   NoVariancePath,
   NoMeanPath,
@@ -49,7 +51,41 @@ enum Dx : std::size_t {
   PlainEps,
   UnbiasedRstd,
   NoHatOutside,
-  NoHatInside
+  NoHatInside,
+  FirstAxisOnly,
+  FirstAxisOverM,
+  FirstAxisStaged,
+  FirstAxisStagedOverM,
+  CountsAll,
+  DirectWithoutRstd,
+  MeanWithoutRstd,
+  HatForCentred,
+  HatTwice,
+  RawForCentred
+};
+
+enum Dgamma : std::size_t {
+  GammaRaw,
+  GammaMean,
+  GammaIsBeta,
+  GammaTimesGamma,
+  GammaCentred,
+  GammaAbsolute,
+  GammaNoEps,
+  GammaZero,
+  GammaNegative,
+  GammaUnbiased,
+  GammaOverPlaces,
+  GammaFirstAxis
+};
+enum Dbeta : std::size_t {
+  BetaMean,
+  BetaIsGamma,
+  BetaTimesGamma,
+  BetaZero,
+  BetaNegative,
+  BetaOverImages,
+  BetaFirstAxis
 };
 
 /// 1/standard deviation, with what can be wrong about it.
@@ -66,21 +102,26 @@ struct Column {
   double direct, mean, variance;  // what multiplies dx_hat, <dx_hat> and x_hat·<dx_hat·x_hat>
 };
 
-Column factors(double rstd, double M, double N, Mistakes m) {
+Column factors(double rstd, double M, double N, std::size_t C, Mistakes m) {
   Column f{rstd, rstd, rstd};
+  // What a sum over the batch is divided by.
+  const double n = made(m, CountsImages) ? N : made(m, CountsAll) ? M * static_cast<double>(C) : M;
   if (made(m, NoRstd)) f = {1, 1, 1};
   if (made(m, RstdSquared)) f = {rstd * rstd, rstd * rstd, rstd * rstd};
   if (made(m, TimesStddev)) f = {1 / rstd, 1 / rstd, 1 / rstd};
+  if (made(m, DirectWithoutRstd)) f.direct = f.mean = 1;  // the mean is that of the direct path
+  if (made(m, MeanWithoutRstd)) f.mean = 1;
   if (made(m, NoDirectPath)) f.direct = 0;
   if (made(m, FirstTermOverM)) f.direct /= M;
-  if (made(m, Sums) || made(m, MeanSum)) f.mean *= M;
-  if (made(m, BothUnbiased) || made(m, MeanUnbiased)) f.mean *= M / (M - 1);
-  if (made(m, CountsImages)) f.mean *= M / N, f.variance *= M / N;
+  f.mean *= M / (made(m, Sums) || made(m, MeanSum) ? 1 : made(m, BothUnbiased) || made(m, MeanUnbiased) ? n - 1 : n);
   if (made(m, MeanSign)) f.mean = -f.mean;
   if (made(m, NoMeanPath) || made(m, BothForgotten)) f.mean = 0;
-  if (made(m, Sums) || made(m, VarianceSum)) f.variance *= M;
-  if (made(m, BothUnbiased) || made(m, VarianceUnbiased)) f.variance *= M / (M - 1);
+  f.variance *= M / (made(m, Sums) || made(m, VarianceSum)                ? 1
+                     : made(m, BothUnbiased) || made(m, VarianceUnbiased) ? n - 1
+                                                                          : n);
   if (made(m, WrongPower)) f.variance /= rstd * rstd;
+  if (made(m, HatForCentred) || made(m, RawForCentred)) f.variance *= rstd;
+  if (made(m, HatTwice)) f.variance *= rstd * rstd;
   if (made(m, WrongSign)) f.variance = -f.variance;
   if (made(m, Half)) f.variance /= 2;
   if (made(m, Doubled)) f.variance *= 2;
@@ -102,7 +143,14 @@ double hat(const BatchNormCache& k, std::size_t i, std::size_t c, bool raw, bool
   return static_cast<double>(k.x_hat.data()[i]);
 }
 
-std::size_t set_of(std::size_t i, std::size_t C, Mistakes m) {
+/// Once for the short form and once node by node, which differ where x_hat does not add up to 0, with either divisor.
+bool first_axis_only(Mistakes m) {
+  return made(m, FirstAxisOnly) || made(m, FirstAxisOverM) || made(m, FirstAxisStaged) || made(m, FirstAxisStagedOverM);
+}
+
+std::size_t set_of(std::size_t i, const Shape& shape, Mistakes m) {
+  const std::size_t C = shape.back();
+  if (first_axis_only(m)) return i % (count(shape) / shape[0]);
   return made(m, RowMeans) ? i / C : made(m, GlobalMeans) ? 0 : i % C;
 }
 
@@ -113,6 +161,11 @@ std::pair<double, double> gammas(double gamma, Mistakes m) {
   if (made(m, GammaDivides)) return {1 / gamma, 1 / gamma};
   return {gamma, made(m, GammaOutside) ? 1 : gamma};
 }
+
+constexpr const char* kFirstAxis =
+    "for images the sums run over the first axis alone, so every place has its own. Which values share a mean? (A "
+    "matrix "
+    "with one row for each of them spares you the thought.)";
 
 }  // namespace
 
@@ -175,6 +228,21 @@ const std::vector<Mistake> kInputGradientMistakes = {
      "the term through the variance is the same for every x of a column: how does the variance depend on one of "
      "them?"},
     {"B25", "x_hat is missing in the sum of the term through the variance: that is the same sum as the mean's."},
+    {"B26", kFirstAxis},
+    {"B26", kFirstAxis},
+    {"B26", kFirstAxis},
+    {"B26", kFirstAxis},
+    {"B21", "the sums are divided by the number of all elements of x. How many values share a mean?"},
+    {"B11",
+     "the factor rstd is missing in the direct path, from x_hat to x − mean; the path through the variance is right."},
+    {"B11", "the factor rstd is missing in the path through the mean; the others are right."},
+    {"B15",
+     "x_hat stands where x − mean should in the path through the variance: the derivative of (x − mean)² or of "
+     "(x − mean)·rstd?"},
+    {"B15", "x_hat stands in both places of the path through the variance where x − mean should."},
+    {"B12",
+     "x stands in the sum for drstd where x − mean should: what does rstd multiply in the forward? The error grows "
+     "with the mean of x."},
 };
 
 const std::vector<Mistake> kGammaMistakes = {
@@ -191,6 +259,7 @@ const std::vector<Mistake> kGammaMistakes = {
     {"B23", "dgamma has the opposite sign."},
     {"B6", "dgamma has an x_hat with the variance over M − 1."},
     {"B13", "for images dgamma is divided by the number of places: it is a sum over all of them."},
+    {"B26", "for images dgamma is summed over the first axis alone. Over which axes is gamma broadcast?"},
 };
 
 const std::vector<Mistake> kBetaMistakes = {
@@ -202,26 +271,32 @@ const std::vector<Mistake> kBetaMistakes = {
     {"B22", "dbeta is 0: was it ever written?"},
     {"B23", "dbeta has the opposite sign."},
     {"B13", "for images dbeta is divided by the number of images: it is a sum over all of them."},
+    {"B26", "for images dbeta is summed over the first axis alone. Over which axes is beta broadcast?"},
 };
 
 Tensor dx_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
   const std::size_t C = k.gamma.size(), M = k.x.size() / C;
   Tensor dx(k.x.shape());
   if (made(m, Upstream)) return dy;
-  std::vector<double> sum(dx.size()), sum_hat(dx.size()), n(dx.size());
+  std::vector<double> sum(dx.size()), sum_hat(dx.size()), hats(dx.size()), n(dx.size());
   for (std::size_t i = 0; i < dx.size(); ++i) {
-    const std::size_t c = i % C, s = set_of(i, C, m);
+    const std::size_t c = i % C, s = set_of(i, k.x.shape(), m);
     const double d = static_cast<double>(dy.data()[i]) * gammas(static_cast<double>(k.gamma.data()[c]), m).second;
     sum[s] += d;
-    sum_hat[s] +=
-        d * hat(k, i, c, made(m, RawInMean) || made(m, RawBoth), made(m, CentredInMean), made(m, NoHatInside));
+    sum_hat[s] += d * hat(k, i, c, made(m, RawInMean) || made(m, RawBoth) || made(m, RawForCentred),
+                          made(m, CentredInMean), made(m, NoHatInside));
+    hats[s] += static_cast<double>(k.x_hat.data()[i]);
     n[s] += 1;
   }
+  if (made(m, FirstAxisOverM) || made(m, FirstAxisStagedOverM)) n.assign(n.size(), static_cast<double>(M));
+  if (made(m, FirstAxisStaged) || made(m, FirstAxisStagedOverM))
+    for (std::size_t s = 0; s < n.size(); ++s)
+      if (n[s] > 0) sum[s] -= hats[s] * sum_hat[s] / n[s];
   for (std::size_t i = 0; i < dx.size(); ++i) {
-    const std::size_t c = i % C, s = set_of(i, C, m);
+    const std::size_t c = i % C, s = set_of(i, k.x.shape(), m);
     const auto [outside, inside] = gammas(static_cast<double>(k.gamma.data()[c]), m);
     (void)inside;
-    const Column f = factors(rstd_of(k, c, M, m), static_cast<double>(M), static_cast<double>(k.x.shape()[0]), m);
+    const Column f = factors(rstd_of(k, c, M, m), static_cast<double>(M), static_cast<double>(k.x.shape()[0]), C, m);
     const double x_hat =
         hat(k, i, c, made(m, RawOutside) || made(m, RawBoth), made(m, CentredOutside), made(m, NoHatOutside));
     dx.data()[i] = static_cast<Scalar>(f.direct * outside * static_cast<double>(dy.data()[i]) - f.mean * sum[s] / n[s] -
@@ -230,46 +305,52 @@ Tensor dx_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
   return dx;
 }
 
-Tensor dgamma_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
-  const std::size_t C = k.gamma.size(), M = k.x.size() / C;
-  Tensor result = zeros({C});
-  const auto n = static_cast<double>(M);
-  for (std::size_t i = 0; i < dy.size(); ++i) {
-    const std::size_t c = i % C;
-    const auto x = static_cast<double>(k.x.data()[i]), mean = static_cast<double>(k.mean.data()[c]);
-    const auto v = static_cast<double>(k.variance.data()[c]), gamma = static_cast<double>(k.gamma.data()[c]);
-    double factor = static_cast<double>(k.x_hat.data()[i]);
-    if (made(m, 0)) factor = x;
-    if (made(m, 1)) factor /= n;
-    if (made(m, 2)) factor = 1;
-    if (made(m, 3)) factor *= gamma;
-    if (made(m, 4)) factor = x - mean;
-    if (made(m, 5)) factor = std::abs(factor);
-    if (made(m, 6)) factor = (x - mean) / std::sqrt(v);
-    if (made(m, 7)) factor = 0;
-    if (made(m, 8)) factor = -factor;
-    if (made(m, 9)) factor = (x - mean) / std::sqrt(v * n / (n - 1) + k.eps);
-    if (made(m, 10)) factor /= n / static_cast<double>(k.x.shape()[0]);
-    result.data()[c] += static_cast<Scalar>(factor * static_cast<double>(dy.data()[i]));
-  }
+namespace {
+
+/// Σ dy·factor, which the mistakes change: the sum over all rows, or over the first axis alone.
+Tensor parameter_gradient(const Tensor& dy, bool first_axis_only,
+                          const std::function<double(std::size_t i, std::size_t c)>& factor) {
+  const Shape& shape = dy.shape();
+  Tensor result = zeros(first_axis_only ? Shape(shape.begin() + 1, shape.end()) : Shape{shape.back()});
+  for (std::size_t i = 0; i < dy.size(); ++i)
+    result.data()[i % result.size()] +=
+        static_cast<Scalar>(factor(i, i % shape.back()) * static_cast<double>(dy.data()[i]));
   return result;
 }
 
+}  // namespace
+
+Tensor dgamma_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
+  const std::size_t C = k.gamma.size();
+  const auto n = static_cast<double>(k.x.size() / C), images = static_cast<double>(k.x.shape()[0]);
+  return parameter_gradient(dy, made(m, GammaFirstAxis), [&](std::size_t i, std::size_t c) {
+    const auto x = static_cast<double>(k.x.data()[i]), mean = static_cast<double>(k.mean.data()[c]);
+    const auto v = static_cast<double>(k.variance.data()[c]);
+    double factor = static_cast<double>(k.x_hat.data()[i]);
+    if (made(m, GammaRaw)) factor = x;
+    if (made(m, GammaCentred)) factor = x - mean;
+    if (made(m, GammaNoEps)) factor = (x - mean) / std::sqrt(v);
+    if (made(m, GammaUnbiased)) factor = (x - mean) / std::sqrt(v * n / (n - 1) + k.eps);
+    if (made(m, GammaIsBeta)) factor = 1;
+    if (made(m, GammaAbsolute)) factor = std::abs(factor);
+    if (made(m, GammaMean)) factor /= n;
+    if (made(m, GammaOverPlaces)) factor /= n / images;
+    if (made(m, GammaTimesGamma)) factor *= static_cast<double>(k.gamma.data()[c]);
+    if (made(m, GammaNegative)) factor = -factor;
+    return made(m, GammaZero) ? 0 : factor;
+  });
+}
+
 Tensor dbeta_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
-  const std::size_t C = k.gamma.size(), M = k.x.size() / C;
-  Tensor result = zeros({C});
-  for (std::size_t i = 0; i < dy.size(); ++i) {
-    const std::size_t c = i % C;
-    double factor = 1;
-    if (made(m, 0)) factor /= static_cast<double>(M);
-    if (made(m, 1)) factor = static_cast<double>(k.x_hat.data()[i]);
-    if (made(m, 2)) factor *= static_cast<double>(k.gamma.data()[c]);
-    if (made(m, 3)) factor = 0;
-    if (made(m, 4)) factor = -1;
-    if (made(m, 5)) factor /= static_cast<double>(k.x.shape()[0]);
-    result.data()[c] += static_cast<Scalar>(factor * static_cast<double>(dy.data()[i]));
-  }
-  return result;
+  const auto n = static_cast<double>(k.x.size() / k.gamma.size()), images = static_cast<double>(k.x.shape()[0]);
+  return parameter_gradient(dy, made(m, BetaFirstAxis), [&](std::size_t i, std::size_t c) {
+    double factor = made(m, BetaIsGamma) ? static_cast<double>(k.x_hat.data()[i]) : 1;
+    if (made(m, BetaMean)) factor /= n;
+    if (made(m, BetaOverImages)) factor /= images;
+    if (made(m, BetaTimesGamma)) factor *= static_cast<double>(k.gamma.data()[c]);
+    if (made(m, BetaNegative)) factor = -factor;
+    return made(m, BetaZero) ? 0 : factor;
+  });
 }
 
 }  // namespace xtg::assignment

@@ -1,6 +1,7 @@
 #include "assignment/grader/bn_forward_model.hpp"
 
 #include <cmath>
+#include <stdexcept>
 
 #include "tensor/create.hpp"
 #include "tensor/shape.hpp"
@@ -62,7 +63,8 @@ enum Update : std::size_t {
   SwappedRunning,
   RunningCountsImages,
   UnbiasedInverse,
-  UnbiasedMean
+  UnbiasedMean,
+  RunningCountsAll
 };
 
 /// Which set of values an element is normalized with.
@@ -213,6 +215,8 @@ const std::vector<Mistake> kRunningMistakes = {
      "have?"},
     {"R2", "the correction is upside down: is the unbiased variance larger or smaller than the biased one?"},
     {"R14", "the running mean is corrected by M/(M − 1): only the variance is biased."},
+    {"R13",
+     "the unbiased variance is corrected with the number of all elements of x. How many values does a channel have?"},
 };
 
 BatchNormResult right_forward(const Probe& p) {
@@ -259,29 +263,36 @@ Tensor evaluation_model(const Probe& p, const Running& running, Mistakes m) {
   return affine(p, s, as_forward);
 }
 
-Running running_model(const Probe& p, const Running& before, double momentum, Mistakes m) {
+Running running_model(const Probe& p, const Running& before, double momentum, Mistakes m, Mistakes in_statistics) {
+  if (made(in_statistics, RowStatistics) || made(in_statistics, PerImage) || made(in_statistics, PerSample))
+    throw std::invalid_argument("running_model: such statistics do not fit the running ones");
   const std::size_t C = p.gamma.size();
-  const Statistics s = statistics(p.x, 0);
+  const Statistics s = statistics(p.x, in_statistics);
   const auto M = static_cast<double>(p.x.size() / C), N = static_cast<double>(p.x.shape()[0]);
-  Running after{Tensor(Shape{C}), Tensor(Shape{C})};
+  // Whoever averages over the first axis alone gets running statistics of every place.
+  const Shape& x_shape = p.x.shape();
+  const Shape shape = made(in_statistics, FirstAxisOnly) ? Shape(x_shape.begin() + 1, x_shape.end()) : Shape{C};
+  Running after{Tensor(shape), Tensor(shape)};
   if (made(m, Reversed)) momentum = 1 - momentum;
   const double new_weight = made(m, NewNotScaled) || made(m, Overwritten) ? 1 : made(m, Never) ? 0 : momentum;
   const double old_weight = made(m, OldForgotten) || made(m, Overwritten) ? 0
                             : made(m, OldNotScaled) || made(m, Never)     ? 1
                                                                           : 1 - momentum;
-  double unbiased = made(m, RunningCountsImages) ? N / (N - 1) : M / (M - 1);
+  const double n = made(m, RunningCountsImages) ? N : made(m, RunningCountsAll) ? M * static_cast<double>(C) : M;
+  double unbiased = n / (n - 1);
   if (made(m, BiasedRunning)) unbiased = 1;
   if (made(m, UnbiasedInverse)) unbiased = 1 / unbiased;
-  for (std::size_t c = 0; c < C; ++c) {
-    double mean = s.mean[c] * (made(m, UnbiasedMean) ? M / (M - 1) : 1), var = s.variance[c] * unbiased;
+  for (std::size_t i = 0; i < after.mean.size(); ++i) {
+    const std::size_t set = made(in_statistics, GlobalStatistics) ? 0 : i, old = i % before.mean.size();
+    double mean = s.mean[set] * (made(m, UnbiasedMean) ? M / (M - 1) : 1), var = s.variance[set] * unbiased;
     if (made(m, StoresWithEps)) var += p.eps;
     if (made(m, StoresStddev)) var = std::sqrt(var);
-    if (made(m, StoresRstd)) var = 1 / std::sqrt(s.variance[c] + p.eps);
+    if (made(m, StoresRstd)) var = 1 / std::sqrt(s.variance[set] + p.eps);
     if (made(m, SwappedRunning)) std::swap(mean, var);
-    after.mean.data()[c] =
-        static_cast<Scalar>(old_weight * static_cast<double>(before.mean.data()[c]) + new_weight * mean);
-    after.var.data()[c] =
-        static_cast<Scalar>(old_weight * static_cast<double>(before.var.data()[c]) + new_weight * var);
+    after.mean.data()[i] =
+        static_cast<Scalar>(old_weight * static_cast<double>(before.mean.data()[old]) + new_weight * mean);
+    after.var.data()[i] =
+        static_cast<Scalar>(old_weight * static_cast<double>(before.var.data()[old]) + new_weight * var);
   }
   return after;
 }

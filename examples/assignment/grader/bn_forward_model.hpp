@@ -21,7 +21,9 @@ Tensor forward_model(const Probe& probe, const Running& running, Mistakes mistak
 /// y in evaluation with some of kEvaluationMistakes.
 Tensor evaluation_model(const Probe& probe, const Running& running, Mistakes mistakes);
 
-/// The running statistics after a step in training with some of kRunningMistakes.
-Running running_model(const Probe& probe, const Running& before, double momentum, Mistakes mistakes);
+/// The running statistics after a step in training with some of kRunningMistakes; `in_statistics` are those of
+/// kForwardMistakes that the batch's statistics are computed with.
+Running running_model(const Probe& probe, const Running& before, double momentum, Mistakes mistakes,
+                      Mistakes in_statistics = 0);
 
 }  // namespace xtg::assignment

@@ -27,15 +27,8 @@ bool explains(const Diagnosis& diagnosis, const std::vector<Outputs>& answers, M
   return false;  // two mistakes that do not go together, such as two strides
 }
 
-}  // namespace
-
-std::string diagnose(const std::vector<Mistake>& known, const Diagnosis& diagnosis) {
-  std::vector<Outputs> answers(diagnosis.probes);
-  for (std::size_t p = 0; p < diagnosis.probes; ++p) try {
-      answers[p] = diagnosis.student(p);
-    } catch (const std::exception&) {
-      answers[p].clear();
-    }
+/// "[F1] hint", "[F1+F4] …", or "".
+std::string named(const std::vector<Mistake>& known, const Diagnosis& diagnosis, const std::vector<Outputs>& answers) {
   const auto bit = [](std::size_t i) { return Mistakes{1} << i; };
   for (std::size_t i = 0; i < known.size(); ++i)
     if (explains(diagnosis, answers, bit(i))) return std::string("[") + known[i].id + "] " + known[i].hint;
@@ -45,6 +38,22 @@ std::string diagnose(const std::vector<Mistake>& known, const Diagnosis& diagnos
         return std::string("[") + known[i].id + "+" + known[j].id + "] two mistakes at once. First: " + known[i].hint +
                " Second: " + known[j].hint;
   return "";
+}
+
+}  // namespace
+
+std::string diagnose(const std::vector<Mistake>& known, const Diagnosis& diagnosis) {
+  std::vector<Outputs> answers(diagnosis.probes);
+  for (std::size_t p = 0; p < diagnosis.probes; ++p) try {
+      answers[p] = diagnosis.student(p);
+    } catch (const std::exception&) {
+      answers[p].clear();
+    }
+  const std::string all = named(known, diagnosis, answers);
+  if (!all.empty() || diagnosis.matrices == 0) return all;
+  answers.resize(diagnosis.matrices);
+  const std::string on_matrices = named(known, diagnosis, answers);
+  return on_matrices.empty() ? "" : on_matrices + " (So it is for matrices; for images something else is wrong, too.)";
 }
 
 }  // namespace xtg::assignment

@@ -28,10 +28,12 @@ struct Diagnosis {
   std::size_t probes;                                   // how many there are
   std::function<Outputs(std::size_t probe)> student;    // what the student's code gives; may throw
   std::function<Outputs(std::size_t, Mistakes)> model;  // the same with these mistakes
+  std::size_t matrices = 0;                             // so many of them are matrices, and come first
 };
 
 /// "[F1] hint" of the mistake that explains the student's results on all probes, "[F1+F4] …" if it takes two at once,
-/// "" if none does. Probes on which the student's code throws do not count.
+/// "" if none does. Probes on which the student's code throws do not count. What explains the results on all matrices,
+/// but not on images, is named with a word about that.
 std::string diagnose(const std::vector<Mistake>& known, const Diagnosis& diagnosis);
 
 }  // namespace xtg::assignment

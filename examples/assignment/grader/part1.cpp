@@ -63,30 +63,48 @@ std::string judge_output(Forward forward, const Probe& p) {
   const std::string named =
       diagnose(kForwardMistakes,
                {probes.size(), [&](std::size_t i) { return Outputs{trained(forward, probes[i])}; },
-                [&](std::size_t i, Mistakes m) { return Outputs{forward_model(probes[i], at_first(probes[i]), m)}; }});
+                [&](std::size_t i, Mistakes m) { return Outputs{forward_model(probes[i], at_first(probes[i]), m)}; },
+                probes.size() - 1});
   if (!named.empty()) return named;
   return fault != "?" ? fault : broken_invariant(p, y);
+}
+
+const std::string kUnset = "of the cache, these were never set: ";
+
+/// What is wrong with the members of a cache, all of them: "cache.x has the shape ...; cache.mean and cache.rstd are
+/// not what ...".
+std::string cache_faults(const BatchNormCache& got, const BatchNormCache& want) {
+  const std::vector<std::tuple<const char*, const Tensor*, const Tensor*>> members = {
+      {"x", &got.x, &want.x},          {"gamma", &got.gamma, &want.gamma},
+      {"mean", &got.mean, &want.mean}, {"variance", &got.variance, &want.variance},
+      {"rstd", &got.rstd, &want.rstd}, {"x_hat", &got.x_hat, &want.x_hat}};
+  std::string unset, plain, other;
+  const auto add = [](std::string& to, const std::string& name) { to += (to.empty() ? "" : ", ") + name; };
+  for (const auto& [name, a, b] : members) {
+    const std::string fault = plain_fault(std::string("cache.") + name, *a, *b);
+    if (*a == Tensor())
+      add(unset, name);
+    else if (fault == "?")
+      add(other, name);
+    else if (!fault.empty())
+      add(plain, fault);
+  }
+  if (got.eps != want.eps) add(got.eps == 0 ? unset : other, "eps");
+  std::string text;
+  if (!unset.empty()) text += kUnset + unset + ". ";
+  if (!other.empty()) text += "of the cache, these are not what assignment/batch_norm.hpp says: " + other + ". ";
+  if (!plain.empty()) text += plain + ". ";
+  return text.empty() ? "" : text.substr(0, text.size() - 1);
 }
 
 std::string judge_cache(Forward forward) {
   for (const Probe& p : {matrix_probe(), image_probe()}) {
     Running running = at_first(p);
     const BatchNormCache got = forward(p.x, p.gamma, p.beta, {p.eps, 0.1, true}, running.mean, running.var).cache;
-    const BatchNormCache want = right_forward(p).cache;
-    const std::vector<std::tuple<const char*, const Tensor*, const Tensor*>> fields = {
-        {"x", &got.x, &want.x},          {"gamma", &got.gamma, &want.gamma},
-        {"mean", &got.mean, &want.mean}, {"variance", &got.variance, &want.variance},
-        {"rstd", &got.rstd, &want.rstd}, {"x_hat", &got.x_hat, &want.x_hat}};
-    for (const auto& [name, a, b] : fields) {
-      const std::string fault = plain_fault(std::string("cache.") + name, *a, *b);
-      if (!fault.empty()) {
-        const std::string output = judge_output(forward, p);  // the same mistake shows there
-        if (!output.empty()) return output;
-      }
-      if (fault == "?") return std::string("cache.") + name + " is not what assignment/batch_norm.hpp says it is.";
-      if (!fault.empty()) return fault + ".";
-    }
-    if (got.eps != want.eps) return "cache.eps is not the settings' eps.";
+    const std::string faults = cache_faults(got, right_forward(p).cache);
+    if (faults.empty()) continue;
+    const std::string output = judge_output(forward, p);  // the same mistake may show there
+    return output.empty() || faults.find(kUnset) == 0 ? faults : output;
   }
   return "";
 }
@@ -98,10 +116,22 @@ Running stepped(Forward forward, const Probe& p, const std::vector<double>& mome
     forward(p.x, p.gamma, p.beta, {p.eps, momentum, true}, running.mean, running.var);
   return running;
 }
+/// `m`: kRunningMistakes, followed by kForwardMistakes.
 Running model_stepped(const Probe& p, const std::vector<double>& momenta, Mistakes m) {
   Running running = at_first(p);
-  for (const double momentum : momenta) running = running_model(p, running, momentum, m);
+  const std::size_t n = kRunningMistakes.size();
+  for (const double momentum : momenta) running = running_model(p, running, momentum, m & ((1u << n) - 1), m >> n);
   return running;
+}
+
+/// The mistakes of an update, and those of the statistics that it is given.
+const std::vector<Mistake>& running_mistakes() {
+  static const std::vector<Mistake> both = [] {
+    std::vector<Mistake> known = kRunningMistakes;
+    known.insert(known.end(), kForwardMistakes.begin(), kForwardMistakes.end());
+    return known;
+  }();
+  return both;
 }
 
 enum class Which { Mean, Variance };
@@ -117,12 +147,13 @@ std::string judge_running(Forward forward, Which which, const std::vector<double
     // Two sequences of momenta tell a wrong weight from a wrong statistic.
     const std::vector<std::vector<double>> sequences = {momenta, {0.2}, {0.3, 0.4}};
     const std::string named = diagnose(
-        kRunningMistakes,
+        running_mistakes(),
         {probes.size() * sequences.size(),
-         [&](std::size_t i) { return Outputs{part(stepped(forward, probes[i % 2], sequences[i / 2]), which)}; },
+         [&](std::size_t i) { return Outputs{part(stepped(forward, probes[i / 3], sequences[i % 3]), which)}; },
          [&](std::size_t i, Mistakes m) {
-           return Outputs{part(model_stepped(probes[i % 2], sequences[i / 2], m), which)};
-         }});
+           return Outputs{part(model_stepped(probes[i / 3], sequences[i % 3], m), which)};
+         },
+         sequences.size()});
     if (!named.empty()) return named;
     const std::string output = judge_output(forward, p);  // the batch's statistics are wrong to begin with
     if (!output.empty()) return output;
@@ -141,7 +172,7 @@ Tensor evaluated(Forward forward, const Probe& p) {
 }
 
 std::string judge_evaluation(Forward forward) {
-  const std::vector<Probe> probes = {matrix_probe(), image_probe(0.1), matrix_probe(0.1)};
+  const std::vector<Probe> probes = {matrix_probe(), matrix_probe(0.1), image_probe(0.1)};
   for (const Probe& p : probes) {
     const std::string fault =
         plain_fault("y in evaluation", evaluated(forward, p), evaluation_model(p, at_first(p), 0));
@@ -149,7 +180,8 @@ std::string judge_evaluation(Forward forward) {
     const std::string named = diagnose(
         kEvaluationMistakes,
         {probes.size(), [&](std::size_t i) { return Outputs{evaluated(forward, probes[i])}; },
-         [&](std::size_t i, Mistakes m) { return Outputs{evaluation_model(probes[i], at_first(probes[i]), m)}; }});
+         [&](std::size_t i, Mistakes m) { return Outputs{evaluation_model(probes[i], at_first(probes[i]), m)}; },
+         probes.size() - 1});
     if (!named.empty()) return named;
     if (fault != "?") return fault + ".";
     return "y in evaluation is not gamma·(x − running_mean)/√(running_var + eps) + beta.";

@@ -31,10 +31,39 @@ const Gradient kDx = {"dx", &BatchNormGradients::dx, dx_model, kInputGradientMis
 const Gradient kDgamma = {"dgamma", &BatchNormGradients::dgamma, dgamma_model, kGammaMistakes};
 const Gradient kDbeta = {"dbeta", &BatchNormGradients::dbeta, dbeta_model, kBetaMistakes};
 
+/// A formula for the factors of the columns, such as "gamma²·rstd/2"; "" if none is found.
+std::string power_of(const std::vector<double>& factors, const BatchNormCache& k) {
+  const auto M = static_cast<double>(k.x.size() / k.gamma.size());
+  const std::vector<std::string> powers = {"⁻³", "⁻²", "⁻¹", "", "", "²", "³"};
+  for (const auto& [text, number] : {std::pair<const char*, double>{"", 1},
+                                     {"2", 2},
+                                     {"1/2", 0.5},
+                                     {"M", M},
+                                     {"1/M", 1 / M},
+                                     {"M/(M − 1)", M / (M - 1)},
+                                     {"(M − 1)/M", (M - 1) / M}})
+    for (int a = -3; a <= 3; ++a)
+      for (int b = -3; b <= 3; ++b)
+        for (const double sign : {1., -1.}) {
+          bool all = true;
+          for (std::size_t c = 0; c < factors.size(); ++c) {
+            const double guess = sign * number * std::pow(static_cast<double>(k.gamma.data()[c]), a) *
+                                 std::pow(static_cast<double>(k.rstd.data()[c]), b);
+            all = all && std::abs(factors[c] / guess - 1) < 1e-7;
+          }
+          if (!all) continue;
+          std::string formula = text;
+          if (a != 0) formula += (formula.empty() ? "gamma" : "·gamma") + powers[static_cast<std::size_t>(a + 3)];
+          if (b != 0) formula += (formula.empty() ? "rstd" : "·rstd") + powers[static_cast<std::size_t>(b + 3)];
+          return (sign < 0 ? "−" : "") + (formula.empty() ? "1" : formula);
+        }
+  return "";
+}
+
 /// Column sums Σ dx and Σ (dx − right)·x_hat over Σ|right|, and the factor by which each column is off if it is
 /// parallel to the right one.
 std::string broken_invariant(const BatchNormCache& k, const Tensor& dx, const Tensor& want) {
-  const std::size_t C = k.gamma.size();
+  const std::size_t C = k.gamma.size(), M = dx.size() / C;
   std::vector<double> sums(C), along_x_hat(C), ratios(C);
   double worst_sum = 0, worst_x_hat = 0;
   bool parallel = true;
@@ -52,9 +81,16 @@ std::string broken_invariant(const BatchNormCache& k, const Tensor& dx, const Te
     worst_sum = std::max(worst_sum, std::abs(sums[c]) / size);
     worst_x_hat = std::max(worst_x_hat, std::abs(along_x_hat[c]) / size);
   }
-  if (parallel)
-    return "each column of dx has the right direction, but is off by a factor: " + list(ratios) +
-           ". Compare these with gamma, rstd, M and their powers.";
+  if (M == 2)
+    return "with two rows dx is wrong: x_hat is ±1 then, and but for eps nothing is left of dx. Does your code divide "
+           "by M − 1 or M − 2, or subtract what is nearly equal?";
+  if (parallel) {
+    const std::string factor = power_of(ratios, k);
+    return "each column of dx has the right direction, but not the right size: " +
+           (factor.empty() ? "the factor differs from column to column, " + list(ratios) +
+                                 ". What does every column have of its own?"
+                           : "it is " + factor + " times the right one.");
+  }
   const std::string sums_text = "Σ dx over each column must be 0 (a shift of all x changes no y), and is " + list(sums);
   const std::string x_hat_text =
       "Σ dx·x_hat over each column must be 0, but for eps (a stretch of all x changes no y), and is off by " +
@@ -74,7 +110,8 @@ std::string judge_on(Backward backward, const Gradient& g, const Tensor& dy, con
   const std::string named = diagnose(
       g.mistakes,
       {probes.size(), [&](std::size_t i) { return Outputs{backward(probes[i].dy, cache_of(probes[i])).*g.member}; },
-       [&](std::size_t i, Mistakes m) { return Outputs{g.model(probes[i].dy, cache_of(probes[i]), m)}; }});
+       [&](std::size_t i, Mistakes m) { return Outputs{g.model(probes[i].dy, cache_of(probes[i]), m)}; },
+       probes.size() - 1});
   if (!named.empty()) return named;
   if (fault != "?") return fault + ".";
   if (got.shape() == dy.shape() && g.model == dx_model) return broken_invariant(cache, got, want);
@@ -88,11 +125,12 @@ std::string judge(Backward backward, const Gradient& g, const Probe& p) {
 
 /// New shapes each, so that no number of the probes above can be built in.
 std::string judge_shapes(Backward backward) {
-  for (const auto& [rows, columns] : {std::pair<std::size_t, std::size_t>{2, 3}, {9, 2}, {5, 5}, {40, 7}}) {
+  for (const auto& [rows, columns] : {std::pair<std::size_t, std::size_t>{9, 2}, {5, 5}, {40, 7}}) {
     const std::string hint = judge(backward, kDx, random_probe(rows, columns, 50 + rows));
     if (!hint.empty()) return hint;
   }
-  return judge(backward, kDx, image_probe());
+  const std::string hint = judge(backward, kDx, image_probe());
+  return hint.empty() ? judge(backward, kDx, random_probe(2, 3, 52)) : hint;
 }
 
 std::string judge_parameters(Backward backward, const Gradient& g) {

@@ -37,7 +37,7 @@ Probe random_probe(std::size_t rows, std::size_t columns, std::uint64_t seed, do
 }
 
 const std::vector<Probe>& telling_probes() {
-  static const std::vector<Probe> probes = {matrix_probe(), matrix_probe(0.1), image_probe(), constant_column_probe()};
+  static const std::vector<Probe> probes = {matrix_probe(), matrix_probe(0.1), constant_column_probe(), image_probe()};
   return probes;
 }
 

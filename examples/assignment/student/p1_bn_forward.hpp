@@ -25,14 +25,13 @@ using namespace xtg::assignment;
 /// running_var have shape (C). Returns y of x's shape and the cache, after a training step with all its members set:
 /// x, gamma, eps, mean, variance, rstd, x_hat (assignment/batch_norm.hpp has their shapes).
 ///
-/// In training (settings.training) y is normalized with the statistics of this batch:
-///   mean_c = the mean of channel c,  variance_c = the mean of (x − mean_c)²        (divided by M)
-///   x_hat  = (x − mean)/√(variance + eps),   y = gamma·x_hat + beta
-/// and running_mean and running_var are updated, with momentum the weight of the new statistic:
-///   running ← (1 − momentum)·running + momentum·new
-/// where the new variance is the unbiased one: divided by M − 1, not by M.
+/// In training (settings.training) y is normalized with the statistics of this batch, and running_mean and running_var
+/// follow them: settings.momentum is the weight of the new statistic. M is at least 2: a single value has no variance.
 ///
 /// In evaluation y is normalized with running_mean and running_var, which stay as they are. M may be 1 then.
+///
+/// The page docs/05-bn-forward.md has all formulas, and says which of the two variances goes where. Of use for images:
+/// reshape(x, {-1, C}), a matrix with a row for all axes but the last.
 inline BatchNormResult batch_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                           const BatchNormSettings& settings, Tensor& running_mean,
                                           Tensor& running_var) {

@@ -85,6 +85,29 @@ TEST_CASE("make_model: width 0 is the network's own") {
   CHECK(make(options)->parameter_count() == 11171146 + 2 * 512);
 }
 
+TEST_CASE("find_architecture: what each network has") {
+  const Architecture& small = find_architecture("resnet8");
+  CHECK(std::string(small.name) == "resnet8");
+  CHECK(small.family == Family::Cifar);
+  CHECK(small.depth == 8);
+  CHECK(small.width == 16);
+  CHECK(!small.has_stem());
+  CHECK(small.is_postactivation());
+  const Architecture& large = find_architecture("resnet101");
+  CHECK(large.family == Family::ImageNet);
+  CHECK(large.depth == 101);
+  CHECK(large.width == 64);
+  CHECK(large.has_stem());
+  CHECK(large.is_postactivation());
+  CHECK(find_architecture("preresnet18").has_stem());
+  CHECK(!find_architecture("preresnet18").is_postactivation());
+  CHECK(!find_architecture("vgg13").has_stem());
+  CHECK(!find_architecture("vgg13").is_postactivation());
+  for (const char* name : {"", "resnet", "ResNet8", "resnet19"})
+    CHECK(starts_with(error_of([&] { find_architecture(name); }), std::string("ValueError: unknown architecture '") +
+                                                                      name + "', expected one of resnet8, resnet20, "));
+}
+
 TEST_CASE("make_model: clones are equal and independent") {
   const Variable x(normal({2, 16, 20, 3}, 1));
   for (const char* name : {"resnet8", "resnet18", "resnet50", "preresnet18", "vgg11"})

@@ -225,6 +225,7 @@ TEST_CASE("norm layers: make_norm gives the kind that a name stands for") {
   CHECK(identical(made("layer"), layer_norm(x, Variable(ones({6})), {}, 3, 1e-5).value()));  // gamma (C)
   CHECK(identical(made("instance"), instance_norm(x, {}, {}, 1e-5).value()));
   CHECK(identical(made("group"), group_norm(x, {}, {}, 3, 1e-5).value()));
+  CHECK(identical((*make_norm(NormKind::Group, 6, 0))(x).value(), group_norm(x, {}, {}, 6, 1e-5).value()));
   CHECK(make_norm(parse_norm("none"), 6, 3) == nullptr);
   for (const char* name : {"batch", "layer", "instance", "group", "none"}) {
     CHECK(to_string(parse_norm(name)) == name);

@@ -198,6 +198,91 @@ TEST_CASE("trainer: with AdamW, clipping, an average and the sigmoid loss an epo
   CHECK(test.accuracy == evaluate(by_hand, f.test, f.standardization).accuracy);
 }
 
+TEST_CASE("trainer: mixup trains on the shares of the classes, and counts hits against the larger one's") {
+  Fixture f;
+  f.options.epochs = 1;
+  f.options.mixup = 1;
+  f.options.cutout = 3;
+  f.options.erasing = 0.5;
+  f.options.augment = false;
+  for (const LossKind kind : {LossKind::CrossEntropy, LossKind::BinaryCrossEntropy}) {
+    f.options.loss = kind;
+    Classifier network(1), by_hand(1);
+    Trainer trainer(network, f.train, f.test, f.standardization, f.options);
+    CHECK(trainer.run());
+
+    Sgd sgd(by_hand.parameters(), f.options.sgd);
+    LoaderOptions batches;
+    batches.batch_size = 5;
+    batches.shuffle = batches.drop_last = true;
+    batches.seed = f.options.seed;
+    batches.cutout = 3;
+    batches.erasing.probability = 0.5;
+    batches.mixup = 1;
+    Loader loader(f.train, f.standardization, batches);
+    loader.start(0);
+    double loss_sum = 0;
+    std::size_t step = 0, correct = 0, shared = 0;
+    for (Batch batch; loader.next(batch); ++step) {
+      for (const Scalar t : batch.targets) shared += t > Scalar(0.01) && t < Scalar(0.99);
+      const Variable logits = by_hand(Variable(batch.images));
+      const Variable loss = classification_loss(kind, logits, batch.targets, 0.1);
+      by_hand.zero_grad();
+      loss.backward();
+      sgd.step(learning_rate(ScheduleKind::OneCycle, 0.1, step, 4));
+      loss_sum += static_cast<double>(loss.item());
+      correct += count_correct(logits.value(), batch.labels);
+    }
+    CHECK(shared > 0);
+    CHECK(network.state_dict().tensors == by_hand.state_dict().tensors);
+    const EpochResult& result = trainer.progress().epochs.at(0);
+    CHECK(result.train_loss == doctest::Approx(loss_sum / 4).epsilon(1e-12));
+    CHECK(result.train_accuracy == doctest::Approx(100 * static_cast<double>(correct) / 20));
+  }
+}
+
+TEST_CASE("trainer: every augmentation, and evaluation with mirror images, reaches its place") {
+  Fixture f;
+  f.options.epochs = 1;
+  f.options.augment = false;
+  const auto result = [&](const TrainerOptions& options) {
+    Classifier network(1);
+    Trainer trainer(network, f.train, f.test, f.standardization, options);
+    trainer.run();
+    return trainer.progress().epochs.at(0);
+  };
+  const EpochResult plain = result(f.options);
+  CHECK(result(f.options).train_loss == plain.train_loss);
+  const auto changed = [&](auto change) {
+    TrainerOptions options = f.options;
+    change(options);
+    return result(options).train_loss != plain.train_loss;
+  };
+  CHECK(changed([](TrainerOptions& o) { o.augment = true; }));
+  CHECK(changed([](TrainerOptions& o) { o.cutout = 3; }));
+  CHECK(changed([](TrainerOptions& o) { o.erasing = 1; }));
+  CHECK(changed([](TrainerOptions& o) { o.mixup = 0.5; }));
+
+  TrainerOptions flipping = f.options;
+  flipping.flip_test = true;
+  Classifier network(1);
+  Trainer trainer(network, f.train, f.test, f.standardization, flipping);
+  trainer.run();
+  const EpochResult& flipped = trainer.progress().epochs.at(0);
+  CHECK(flipped.train_loss == plain.train_loss);
+  CHECK(flipped.test_loss != plain.test_loss);
+  CHECK(flipped.test_loss == evaluate(network, f.test, f.standardization, {}, LossKind::CrossEntropy, true).loss);
+
+  const auto refusal = [&](auto change) {
+    TrainerOptions options = f.options;
+    change(options);
+    return error_of([&] { result(options); });
+  };
+  CHECK(starts_with(refusal([](TrainerOptions& o) { o.cutout = 9; }), "ValueError: loader: "));
+  CHECK(refusal([](TrainerOptions& o) { o.erasing = 1.5; }) != "");
+  CHECK(refusal([](TrainerOptions& o) { o.mixup = -1; }) != "");
+}
+
 TEST_CASE("trainer: without ema_decay there is no average") {
   const Fixture f;
   Classifier network(1);

@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Tests the program evaluate from outside: that its numbers are those of resnet_cifar --eval and agree with each other,
+# and what it says of PNG files and wrong input; and resnet_cifar --lr-range. XTGRAD_BUILD is the build directory
+# (default: build).
+# shellcheck disable=SC2317  # functions are called through check
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${XTGRAD_BUILD:-$here/../../build}" && pwd)
+program=$build/examples/evaluate
+trainer=$build/examples/resnet_cifar
+. "$here/program.sh"
+
+# refused NAME PATTERN ARGUMENTS...: one line on stderr like PATTERN, nothing else, and exit status 2.
+refused() {
+  local name=$1 pattern=$2
+  shift 2
+  run "$@"
+  good() {
+    # shellcheck disable=SC2053  # a pattern, on purpose
+    [[ $status -eq 2 && ! -s output && $(wc -l < errors) -eq 1 && $(< errors) == "evaluate: "$pattern ]]
+  }
+  check "$name" good
+}
+
+# same A B: two files of equal text, which is not nothing.
+same() {
+  local a b
+  a=$(cat "$1") b=$(cat "$2")
+  [[ -n $a && $a == "$b" ]]
+}
+
+tiny=(--limit-train 256 --limit-test 100 --epochs 1 --batch-size 32 --threads 1)
+"$trainer" "${tiny[@]}" --out whole > training 2>&1 || cat training
+
+# ------------------------------------------------------------------------------------------------- numbers
+
+snapshot() { (cd "$1" && find . -type f -exec md5sum {} + | sort); }
+before=$(snapshot whole)
+run whole --csv matrix.csv
+cp output whole-output
+check 'it evaluates a run' test "$status" -eq 0 -a ! -s errors
+check 'and writes nothing there' test "$before" = "$(snapshot whole)"
+check 'loss and accuracy are those of resnet_cifar --eval' \
+  same <("$trainer" --eval --out whole) <(head -n 1 whole-output)
+check 'no control characters where output is no terminal' test "$(tr -d '[:print:]\n' < whole-output | wc -c)" -eq 0
+
+accuracy=$(sed -n 's/.*accuracy \([0-9.]*\) % (.*/\1/p' whole-output)
+# near A B: equal to the digits that are printed.
+near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && b != "" && (a - b) ^ 2 < 1e-3) }'; }
+sed -n '/^accuracy of each class/,/^$/p' whole-output | grep ' %' > classes
+check 'a line for each class' test "$(wc -l < classes)" -eq 10
+check 'the worst first' same <(awk '{ print $2 }' classes) <(awk '{ print $2 }' classes | sort -n)
+check 'the classes are balanced, so their mean is the accuracy' \
+  near "$accuracy" "$(awk '{ sum += $2 } END { print sum / NR }' classes)"
+
+# "   20.0 to  26.7       17   23.00       11.76"
+sed -n '/^calibration error/,/^$/p' whole-output | grep ' to ' > bins
+check 'every image is in a bin' test "$(awk '{ sum += $4 } END { print sum }' bins)" -eq 100
+check 'the right ones of all bins are the accuracy' near "$accuracy" "$(awk '{ sum += $4 * $6 } END { print sum / 100 }' bins)"
+check 'the calibration error is that of its table' near "$(sed -n 's/^calibration error \([0-9.]*\) %.*/\1/p' whole-output)" \
+  "$(awk '{ d = $6 - $5; sum += $4 * (d < 0 ? -d : d) } END { print sum / 100 }' bins)"
+
+check 'the confusion matrix counts every image' \
+  test "$(tail -n +2 matrix.csv | cut -d , -f 2- | tr ',' '\n' | awk '{ sum += $1 } END { print sum }')" -eq 100
+check 'its diagonal is what is right' \
+  near "$accuracy" "$(awk -F , 'NR > 1 { sum += $NR } END { print sum }' matrix.csv)"
+check 'its rows and columns are named' same <(head -n 1 matrix.csv | tr ',' '\n') <(cut -d , -f 1 matrix.csv)
+printed_as_written() {
+  sed -n '/^confusion matrix/,$p' whole-output | tail -n +3 | awk '{ $1 = ""; gsub(/ \./, " 0"); print }' | sed 's/^ *//; s/ /,/g' > printed
+  same printed <(tail -n +2 matrix.csv)
+}
+check 'the printed matrix is the written one' printed_as_written
+
+run whole --flip
+check '--flip answers with the mirror images, as --flip-test' \
+  same <("$trainer" --eval --flip-test --out whole) <(head -n 1 output)
+check 'which are other numbers' test "$(head -n 1 output)" != "$(head -n 1 whole-output)"
+
+"$trainer" "${tiny[@]}" --limit-test 4 --ema 0.9 --loss bce --out average > training 2>&1 || cat training
+run average
+check 'the average of the weights is evaluated, on the loss trained on' \
+  same <("$trainer" --eval --out average) <(head -n 1 output)
+check 'a class without images has no accuracy' test "$(grep -c 'no images$' output)" -ge 6
+"$trainer" "${tiny[@]}" --validation 50 --out validated > training 2>&1 || cat training
+run validated
+check 'validation images are evaluated where the training had them' grep -q '^validation loss .*50 shapes images' output
+check 'they were balanced' test "$(grep -c 'no images$' output)" -eq 0
+
+if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
+  script -qec "'$program' whole" /dev/null > output 2>&1 < /dev/null
+  check 'on a terminal it shows how far it is' grep -q '\[=*\ *\] test images' output
+else
+  echo 'skip - progress line: no pseudo-terminal can be made here'
+fi
+
+# ------------------------------------------------------------------------------------------------- photographs, PNG
+
+# Files of CIFAR-100's format, all empty but the first test image; it is also image.png. And other PNG files.
+mkdir data
+truncate -s $((50000 * 3074)) data/train.bin
+python3 - << 'PYTHON'
+import struct, zlib
+
+def chunk(name, data):
+    return struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+
+def write(path, width, height, channels, pixel, bits=8):
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = b''.join(b'\0' + b''.join(bytes(pixel(x, y)) for x in range(width)) for y in range(height))
+    with open(path, 'wb') as file:
+        file.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, bits, kind, 0, 0, 0)) +
+                   chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+
+def picture(x, y):
+    return (x * 7 + y) % 256, (x * y) % 256, -8 * y % 256
+
+write('image.png', 32, 32, 3, picture)
+write('double.png', 64, 64, 3, lambda x, y: picture(x // 2, y // 2))
+write('wide.png', 640, 480, 3, picture)
+write('alpha.png', 32, 32, 4, lambda x, y: picture(x, y) + (255,))
+write('deep.png', 20, 30, 1, lambda x, y: (x * 9 + y, 0), bits=16)
+with open('image.png', 'rb') as file:
+    whole = file.read()
+with open('cut.png', 'wb') as file:
+    file.write(whole[:-60])
+with open('data/test.bin', 'wb') as file:
+    file.write(bytes([11, 35]) + bytes(picture(x, y)[c] for c in range(3) for y in range(32) for x in range(32)))
+    file.write(bytes(3074) * 9999)
+PYTHON
+photographs=(--dataset cifar100 --data data --arch resnet8 --width 4 --limit-train 64 --limit-test 1 --epochs 1
+  --batch-size 32 --threads 1 --augment none)
+"$trainer" "${photographs[@]}" --out photographs > training 2>&1 || cat training
+check 'resnet_cifar reports the superclass accuracy of CIFAR-100' grep -qE '^superclass accuracy [0-9.]+ %$' training
+run photographs --data data --csv photographs.csv
+cp output photographs-output
+superclass() { grep '^superclass accuracy' "$1"; }
+check 'as does evaluate, the same' same <(superclass training) <(superclass photographs-output)
+check 'and resnet_cifar --eval' same <("$trainer" --eval --out photographs) <(head -n 2 photographs-output)
+check 'of 100 classes it lists confusions' test "$(grep -c '^confusion matrix' output)" -eq 0
+check 'and writes all of the matrix' test "$(wc -l < photographs.csv)" -eq 101
+# The one image: what it was taken for, by the matrix of the test images.
+answer=$(awk -F , 'NR == 1 { split($0, name) } $1 == "girl" { for (i = 2; i <= NF; ++i) if ($i) print name[i] }' photographs.csv)
+mv data elsewhere
+run photographs image.png
+cp output answers
+check 'a PNG file needs no data set' test "$status" -eq 0 -a "$(wc -l < output)" -eq 1
+check 'it is the test image, with the same answer' grep -qE "^image.png  $answer [0-9.]+ %, [a-z_]+ [0-9.]+ %, [a-z_]+ [0-9.]+ %\$" output
+run photographs --data elsewhere
+check '--data says where the photographs are' same output photographs-output
+
+run photographs double.png image.png wide.png alpha.png deep.png
+answers_of() { grep "^$1" output | grep -oE '[a-z_]+ [0-9.]+ %'; }
+check 'a line for each file' test "$status" -eq 0 -a "$(wc -l < output)" -eq 5
+check 'twice as large is the same image, resized' \
+  same <(answers_of double.png) <(answers_of image.png)
+check 'and it says so' grep -q '^double.png .* (resized from 64x64)$' output
+check 'and that other proportions are not kept' grep -q '^wide.png .* (resized from 640x480, proportions not kept)$' output
+check 'an opaque alpha channel changes nothing' same <(answers_of alpha.png) <(answers_of image.png)
+check 'what is not resized has no remark' test "$(grep -c resized output)" -eq 3
+run average image.png --flip
+check 'shapes are guessed in what is none' grep -qE '^image.png  [a-z]+ [0-9.]+ %, [a-z]+ [0-9.]+ %, [a-z]+ [0-9.]+ %$' output
+
+# ------------------------------------------------------------------------------------------------- wrong input
+
+run --help
+check '--help explains' test "$status" -eq 0 -a "$(grep -c 'calibration' output)" -gt 0
+refused 'no run' 'expected the directory of a run (see --help)'
+refused 'unknown option' '*--flop*' whole --flop
+refused 'wrong directory' 'nowhere holds no run to evaluate: there is no nowhere/checkpoint.safetensors' nowhere
+refused 'a file' 'image.png holds no run to evaluate*' image.png
+refused 'no such image' 'none.png: cannot open: *' whole none.png
+refused 'not a PNG' 'training: not a PNG file' whole image.png training
+refused 'a damaged PNG' 'cut.png: a damaged PNG file: *' whole image.png cut.png
+refused 'photographs that are not there' '*there is no directory data*' photographs
+refused '--csv with images' '--csv is for the test images*' whole image.png --csv other.csv
+refused '--csv that cannot be written' 'nowhere/matrix.csv: cannot write: *' whole --csv nowhere/matrix.csv
+cp -r whole damaged
+truncate -s -1000 damaged/checkpoint.safetensors
+refused 'damaged checkpoint' '*damaged/checkpoint.safetensors*' damaged
+
+# ------------------------------------------------------------------------------------------------- --lr-range
+
+program=$trainer
+run "${tiny[@]}" --lr-range --out range
+check '--lr-range ends well' test "$status" -eq 0
+check 'it prints every fifth point' test "$(grep -cE '^ +[0-9.e-]+ +[0-9.]+$' output)" -ge 5
+check 'the rate of the lowest loss' grep -qE '^lowest loss [0-9.]+ at a learning rate of [0-9.e-]+; ' output
+check 'and that of the explosion' grep -qE '^the loss (began to explode at|did not explode up to|is no longer finite after) ' output
+check 'lr-range.csv has the rates' test "$(sed -n 2p range/lr-range.csv | cut -d , -f 1)" = 0.0001 -a "$(wc -l < range/lr-range.csv)" -gt 20
+if command -v gnuplot > /dev/null; then
+  check 'lr-range.svg is an SVG' grep -q '</svg>' range/lr-range.svg
+else
+  echo 'skip - lr-range.svg: gnuplot is not installed'
+fi
+check 'and nothing else is left' test "$(cd range && echo *)" = "$(cd range && echo lr-range.*)"
+PATH=/nowhere run "${tiny[@]}" --norm none --fixup --loss bce --lr-range --out range
+check 'again, without gnuplot: a note' test "$status" -eq 0 -a "$(grep -c 'no curve: gnuplot' output)" -eq 1
+check 'without norm it explodes' grep -qE '^the loss (began to explode at|is no longer finite after) ' output
+check 'and stops there' test "$(wc -l < range/lr-range.csv)" -lt 101
+run "${tiny[@]}" --out range
+check 'a training can follow in that directory' test "$status" -eq 0 -a -s range/metrics.csv
+
+refused_training() {
+  local name=$1 pattern=$2
+  shift 2
+  run "$@"
+  # shellcheck disable=SC2053  # a pattern, on purpose
+  good() { [[ $status -eq 2 && $(wc -l < errors) -eq 1 && $(< errors) == "resnet_cifar: "$pattern && ! -e new ]]; }
+  check "$name" good
+}
+refused_training '--lr-range of adam' '--lr-range trains with sgd, not with adam' --lr-range --optimizer adam --out new
+refused_training '--lr-range with --resume' '--lr-range looks for *' --lr-range --resume --out new
+refused_training '--lr-range with --eval' '--lr-range looks for *' --lr-range --eval --out new
+refused_training '--lr-range where a run is' 'whole already holds a run*' --lr-range --out whole
+
+exit $((failures > 0))
