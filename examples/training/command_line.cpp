@@ -13,6 +13,7 @@ Trains a residual network (He et al. 2015) to tell 32x32 images apart, with a no
 Without options: a small network on drawn shapes, a minute or two. What it learns is left in a directory:
   metrics.csv              loss and accuracy, a row an epoch
   curves.svg               the same as a picture
+  layers.csv               with --layer-statistics: sizes of activations and gradients in each layer
   config.toml              all settings; --config repeats the run
   checkpoint.safetensors   weights, and what --resume needs
 Ctrl-C stops after the step at hand and saves.
