@@ -24,7 +24,7 @@ std::int64_t images_of(const Indices& confusion, std::size_t label) {
   return images;
 }
 
-/// Right answers blue, wrong ones orange, darker the more of the class's images they are.
+/// Right answers blue, wrong ones orange, stronger the more of the class's images they are.
 std::string matrix(const Indices& confusion, const std::vector<std::string>& names) {
   std::vector<std::string> heads = {"is ↓ &#160; taken for →"};
   for (const std::string& name : names) heads.push_back("<span>" + escaped(name) + "</span>");
