@@ -152,7 +152,10 @@ int main(int argc, char** argv) {
     Plan plan = make_plan(*line);
     prepare(*line, plan.settings);
     if (line->eval) return evaluate_checkpoint(plan);
-    if (line->lr_range) return try_learning_rates(plan.settings, plan.run), success;
+    if (line->lr_range) {
+      try_learning_rates(plan.settings, plan.run);
+      return success;
+    }
     return Training(std::move(plan), line->verbose).run();
   } catch (const DivergedError& error) {
     return fail(diverged, std::string(error.what()) + "; a smaller --lr may help");

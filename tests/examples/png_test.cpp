@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <zlib.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -131,6 +132,8 @@ TEST_CASE("png: files that are none are refused") {
   CHECK(starts_with(files.refusal(png(2, 2, 8, 2, {0, 10, 20})), "a damaged PNG file: "));
   CHECK(starts_with(files.refusal(png(2, 2, 9, 2, {0, 10, 20})), "a damaged PNG file: "));
 
+  const std::string large = files.write(good);
+  std::filesystem::resize_file(large, 512'000'001);
   const auto refusal = [&](const std::string& path) {
     try {
       read_png(path);
@@ -139,6 +142,7 @@ TEST_CASE("png: files that are none are refused") {
     }
     return std::string();
   };
+  CHECK(refusal(large) == large + ": 512000001 bytes are too many for an image, expected at most 512000000");
   CHECK(starts_with(refusal(files.directory / "none.png"), (files.directory / "none.png") + ": cannot open: "));
   CHECK(starts_with(refusal(files.directory.path.string()), files.directory.path.string() + ": cannot "));
 }
