@@ -23,10 +23,11 @@ constexpr int success = 0, user_error = 2;
 const char* const help = R"(usage: report DIR [options]
 
 Makes one HTML page that needs no network and no other file. DIR is
-  the directory of a run of resnet_cifar    loss and accuracy over the epochs, accuracy of each class, confusions, images
-                                            with their answers, sizes of activations and gradients in each layer
-                                            (if it was trained with --layer-statistics), settings, command
-  the directory of a grid of compare_norms  the same of all cells, with means and deviations over the seeds
+  the directory of a run of resnet_cifar    loss and accuracy over the epochs, accuracy of each class, confusions,
+                                            images with their answers, settings, command
+  the directory of a grid of compare_norms  curves with bands over the seeds, means and deviations, what diverged or
+                                            was refused, what the cells share, command
+Both show how large activations and gradients are in each layer if they were trained with --layer-statistics.
 Curves are drawn by gnuplot; without it the page has none, and says so.
 
 Options

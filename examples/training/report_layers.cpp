@@ -138,7 +138,8 @@ std::string layer_section(const std::vector<LayersOf>& runs, Plots& plots) {
   if (!plots.failed())
     html +=
         "<p class=\"quiet\">Distributions of absolute sizes without zeros, on a logarithmic scale: the innermost "
-        "box holds the middle half (25 to 75 %), the paler ones 5 to 95 % and 1 to 99 %; the stroke in it is the median. "
+        "box holds the middle half (25 to 75 %), the paler ones 5 to 95 % and 1 to 99 %; the stroke in it is the "
+        "median. "
         "Dashed: the standard deviation, zeros included.</p>\n";
   std::string distributions;
   for (const LayerArray array : {LayerArray::Activation, LayerArray::ActivationGradient}) {

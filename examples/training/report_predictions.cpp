@@ -118,8 +118,7 @@ std::string class_section(const Settings& settings, const Predictions& found, co
   const Indices confusion = confusion_matrix(answers, found.labels, names.size());
   const char* const legend =
       "<p class=\"quiet\">A row for each class, a column for each answer, in images. Blue: right. Orange: wrong, "
-      "darker "
-      "the more.</p>\n";
+      "stronger the more.</p>\n";
   if (names.size() <= 20)
     return section("Classes", "<h3>Confusion matrix</h3>\n" + matrix(confusion, names) + legend +
                                   "<h3>Accuracy of each class, the worst first</h3>\n" + accuracies(confusion, names));

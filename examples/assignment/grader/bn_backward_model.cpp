@@ -203,7 +203,10 @@ const std::vector<Mistake> kInputGradientMistakes = {
     {"B12", "x stands in the sum over the batch where x_hat should: the error grows with the mean of x."},
     {"B12", "the term through the variance is proportional to x instead of x_hat: the error grows with the mean of x."},
     {"B12", "x stands in both places where x_hat should, in the sum over the batch and in front of it."},
-    {"B15", "x − mean stands in the sum over the batch where x_hat should: a factor rstd is missing there."},
+    {"B15",
+     "a factor rstd is missing in the path through the variance. In the short form: x − mean stands in the sum over "
+     "the "
+     "batch where x_hat should. Node by node: which power of rstd is in its derivative?"},
     {"B15", "the term through the variance is proportional to x − mean instead of x_hat: a factor rstd is missing."},
     {"B14", "gamma is not inside the means: they are of dy, but the gradient that arrives at x_hat is another."},
     {"B16", "the term through the mean has the wrong sign: the mean is subtracted in the forward."},
