@@ -3,10 +3,8 @@
 // seeds), grid_table (what is shown). Each cell is a run of resnet_cifar.
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <new>
 #include <utility>
 
 #include "examples/training/command_line.hpp"
@@ -16,6 +14,7 @@
 #include "examples/training/grid_table.hpp"
 #include "examples/training/network.hpp"
 #include "examples/training/plan.hpp"
+#include "examples/training/program.hpp"
 #include "examples/training/run.hpp"
 #include "examples/training/stop.hpp"
 #include "examples/training/text.hpp"
@@ -24,8 +23,6 @@
 namespace {
 
 using namespace xtg::nn;
-
-constexpr int success = 0, user_error = 2, interrupted = 130;
 
 class Comparison {
  public:
@@ -195,17 +192,10 @@ class Comparison {
   LiveTable table_;
 };
 
-int fail(int status, std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  fmt::print(stderr, "compare_norms: {}\n", message);
-  return status;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk, not the end of the program
-  try {
+  return run_program("compare_norms", [&] {
     const std::optional<GridCommandLine> line = parse_grid_command_line(argc, argv);
     if (!line) return success;
     Grid grid = read_grid(line->grid, line->given);
@@ -214,9 +204,5 @@ int main(int argc, char** argv) {
     if (line->table) return Comparison(std::move(grid), out, line->only).table();
     const DirectoryLock lock(out);
     return Comparison(std::move(grid), out, line->only).run();
-  } catch (const std::bad_alloc&) {
-    return fail(1, "not enough memory");
-  } catch (const std::exception& error) {
-    return fail(user_error, error.what());
-  }
+  });
 }

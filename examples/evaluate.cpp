@@ -3,9 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
-#include <new>
 #include <numeric>
 #include <optional>
 
@@ -14,6 +12,7 @@
 #include "examples/training/network.hpp"
 #include "examples/training/plan.hpp"
 #include "examples/training/png.hpp"
+#include "examples/training/program.hpp"
 #include "examples/training/progress.hpp"
 #include "examples/training/resize.hpp"
 #include "tensor/file.hpp"
@@ -22,7 +21,6 @@ namespace {
 
 using namespace xtg::nn;
 
-constexpr int success = 0, user_error = 2;
 constexpr std::size_t side = 32;  // of the images that the networks take
 
 const char* const help = R"(usage: evaluate RUN_DIR [IMAGE.png ...] [options]
@@ -63,19 +61,11 @@ std::optional<Arguments> parse(int argc, char** argv) {
   Arguments result;
   std::vector<std::string> paths;
   CLI::App app;
-  app.set_help_flag("-h,--help");
   app.add_option("paths", paths);
   app.add_option("--data", result.data)->take_last();
   app.add_option("--csv", result.csv)->take_last();
   app.add_flag("--flip", result.flip);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", help);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
-  }
+  if (!parse_options(app, argc, argv, [] { fmt::print("{}", help); })) return std::nullopt;
   xtg::require(!paths.empty(), "expected the directory of a run (see --help)");
   result.run = paths.front();
   result.images.assign(paths.begin() + 1, paths.end());
@@ -161,17 +151,10 @@ void report_on_own_images(const Plan& plan, const std::vector<std::string>& path
   }
 }
 
-int fail(int status, std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  fmt::print(stderr, "evaluate: {}\n", message);
-  return status;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk, not the end of the program
-  try {
+  return run_program("evaluate", [&] {
     const std::optional<Arguments> arguments = parse(argc, argv);
     if (!arguments) return success;
     const Plan plan = find_run(*arguments);
@@ -180,9 +163,5 @@ int main(int argc, char** argv) {
     else
       report_on_own_images(plan, arguments->images);
     return success;
-  } catch (const std::bad_alloc&) {
-    return fail(1, "not enough memory");
-  } catch (const std::exception& error) {
-    return fail(user_error, error.what());
-  }
+  });
 }

@@ -3,12 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <new>
 #include <optional>
 
+#include "examples/training/program.hpp"
 #include "examples/training/report_html.hpp"
 #include "examples/training/report_parts.hpp"
 #include "tensor/error.hpp"
@@ -17,8 +16,6 @@
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int success = 0, user_error = 2;
 
 const char* const help = R"(usage: report DIR [options]
 
@@ -43,18 +40,10 @@ struct Arguments {
 std::optional<Arguments> parse(int argc, char** argv) {
   Arguments result;
   CLI::App app;
-  app.set_help_flag("-h,--help");
   app.add_option("directory", result.directory);
   app.add_option("--out", result.out)->take_last();
   app.add_option("--data", result.data)->take_last();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", help);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
-  }
+  if (!parse_options(app, argc, argv, [] { fmt::print("{}", help); })) return std::nullopt;
   xtg::require(!result.directory.empty(), "expected the directory of a run or of a grid (see --help)");
   xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a file");
   if (result.out.empty()) result.out = (fs::path(result.directory) / "report.html").string();
@@ -91,31 +80,18 @@ Report make_report(const Arguments& arguments, Plots& plots) {
   return report_run(make_plan(line), plots);
 }
 
-int fail(int status, std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  fmt::print(stderr, "report: {}\n", message);
-  return status;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk, not the end of the program
-  try {
+  return run_program("report", [&] {
     const std::optional<Arguments> arguments = parse(argc, argv);
     if (!arguments) return success;
     Plots plots;
     const Report report = make_report(*arguments, plots);
     const std::string html = page(report.title, report.lead, plots.symbols() + report.body);
-    xtg::AtomicFile file(arguments->out);
-    file.write(html.data(), html.size());
-    file.commit();
+    xtg::write_file(arguments->out, html);
     if (plots.failed()) fmt::print("(no curves: gnuplot is not installed, or failed)\n");
     fmt::print("report: {}\n", arguments->out);
     return success;
-  } catch (const std::bad_alloc&) {
-    return fail(1, "not enough memory");
-  } catch (const std::exception& error) {
-    return fail(user_error, error.what());
-  }
+  });
 }

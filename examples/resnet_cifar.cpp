@@ -3,10 +3,8 @@
 // command_line, plan (what to do with a run that is there), data, network, run (a training in its directory),
 // run_directory, curves, progress, evaluation_text (results in words), learning_rates (which one to train with).
 
-#include <csignal>
 #include <cstdio>
 #include <memory>
-#include <new>
 #include <utility>
 
 #include "examples/training/command_line.hpp"
@@ -16,6 +14,7 @@
 #include "examples/training/learning_rates.hpp"
 #include "examples/training/network.hpp"
 #include "examples/training/plan.hpp"
+#include "examples/training/program.hpp"
 #include "examples/training/progress.hpp"
 #include "examples/training/run.hpp"
 #include "examples/training/stop.hpp"
@@ -25,8 +24,6 @@
 namespace {
 
 using namespace xtg::nn;
-
-constexpr int success = 0, diverged = 1, user_error = 2, interrupted = 130;
 
 /// Settings that this machine cannot follow are changed, with a word about it.
 void prepare(const CommandLine& line, Settings& s) {
@@ -136,17 +133,10 @@ class Training {
   Progress progress_;
 };
 
-int fail(int status, std::string message) {
-  for (char& c : message) c = c == '\n' ? ' ' : c;
-  fmt::print(stderr, "resnet_cifar: {}\n", message);
-  return status;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error like a full disk, not the end of the program
-  try {
+  return run_program("resnet_cifar", [&] {
     const std::optional<CommandLine> line = parse_command_line(argc, argv);
     if (!line) return success;
     Plan plan = make_plan(*line);
@@ -157,11 +147,5 @@ int main(int argc, char** argv) {
       return success;
     }
     return Training(std::move(plan), line->verbose).run();
-  } catch (const DivergedError& error) {
-    return fail(diverged, std::string(error.what()) + "; a smaller --lr may help");
-  } catch (const std::bad_alloc&) {
-    return fail(1, "not enough memory");
-  } catch (const std::exception& error) {
-    return fail(user_error, error.what());
-  }
+  });
 }

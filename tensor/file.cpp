@@ -71,6 +71,12 @@ void AtomicFile::flush_directory() const {
 }
 
 // The size comes from the file system and never from the contents.
+void write_file(const std::string& path, const std::string& text) {
+  AtomicFile file(path);
+  file.write(text.data(), text.size());
+  file.commit();
+}
+
 std::string read_file(const std::string& path) {
   struct Descriptor {
     int fd;

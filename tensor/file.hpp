@@ -28,6 +28,9 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+/// Makes `text` the whole of the file, by AtomicFile; throws as it does.
+void write_file(const std::string& path, const std::string& text);
+
 /// The whole of a regular file. Throws FormatError, "path: cannot open: reason" or "path: cannot read: reason".
 std::string read_file(const std::string& path);
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <sstream>
 
+#include "examples/training/program.hpp"
 #include "tensor/error.hpp"
 
 namespace {
@@ -96,7 +97,6 @@ void add_option(CLI::App& app, const Field& field, Values& given) {
 std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   CommandLine result;
   CLI::App app;
-  app.set_help_flag("-h,--help");
   for (const Field& field : fields()) {
     std::visit([&](auto member) { add_option<std::decay_t<decltype(Settings().*member)>>(app, field, result.given); },
                field.member);
@@ -108,14 +108,7 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   app.add_flag("--lr-range", result.lr_range);
   app.add_flag("--verbose", result.verbose);
   app.add_flag("--autotune", result.autotune);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    print_help();
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
-  }
+  if (!parse_options(app, argc, argv, [] { print_help(); })) return std::nullopt;
   xtg::require(!result.resume || !result.eval, "--resume goes on training and --eval does not: give one of them");
   xtg::require(!result.lr_range || !(result.resume || result.eval),
                "--lr-range looks for the learning rate of a new run: give it without --resume and --eval");

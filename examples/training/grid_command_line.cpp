@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "examples/training/program.hpp"
 #include "tensor/error.hpp"
 
 namespace {
@@ -49,7 +50,6 @@ Examples
 std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
   GridCommandLine result;
   CLI::App app;
-  app.set_help_flag("-h,--help");
   app.add_option("GRID.toml", result.grid);
   app.add_option("--out", result.out)->take_last();
   app.add_option("--only", result.only)->take_last();
@@ -58,14 +58,7 @@ std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
   app.add_option_function<std::string>("--data", [&](const std::string& v) { result.given["data"] = v; })->take_last();
   app.add_option_function<std::int64_t>("--threads", [&](std::int64_t v) { result.given["threads"] = v; })->take_last();
   app.add_option_function<double>("--save-every", [&](double v) { result.given["save-every"] = v; })->take_last();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", help);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
-  }
+  if (!parse_options(app, argc, argv, [] { fmt::print("{}", help); })) return std::nullopt;
   xtg::require(!result.grid.empty(), "which grid? Name its file, such as docs/experiments/norms.toml (see --help)");
   xtg::require(!result.list || !result.table, "--list and --table are two views: give one of them");
   xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");

@@ -26,12 +26,6 @@ bool exists(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
-void write_text(const std::string& path, const std::string& text) {
-  xtg::AtomicFile file(path);
-  file.write(text.data(), text.size());
-  file.commit();
-}
-
 std::string outcome_path(const RunDirectory& run) { return run.path() + "/outcome.txt"; }
 
 struct Mean {
@@ -151,13 +145,13 @@ void GridDirectory::set_epochs(std::size_t i, std::vector<xtg::nn::EpochResult> 
 void GridDirectory::set_failed(std::size_t i, const std::string& outcome, const std::string& reason) {
   std::string line = reason;
   std::replace(line.begin(), line.end(), '\n', ' ');
-  write_text(outcome_path(run(i)), line + "\n");
+  xtg::write_file(outcome_path(run(i)), line + "\n");
   results_[i].outcome = outcome;
   results_[i].reason = line;
   write_csv();
 }
 
-void GridDirectory::write_csv() const { write_text(csv_path(), to_csv(results())); }
+void GridDirectory::write_csv() const { xtg::write_file(csv_path(), to_csv(results())); }
 
 std::vector<std::optional<double>> GridDirectory::seconds_per_epoch() const {
   std::map<Axes, Mean> alike;

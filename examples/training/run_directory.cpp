@@ -16,12 +16,6 @@ bool exists(const std::string& path) {
   return fs::exists(path, error);
 }
 
-void write_text(const std::string& path, const std::string& text) {
-  xtg::AtomicFile file(path);
-  file.write(text.data(), text.size());
-  file.commit();
-}
-
 }  // namespace
 
 RunDirectory::RunDirectory(std::string path) : path_(std::move(path)) {
@@ -41,20 +35,20 @@ void RunDirectory::create() const {
   xtg::require<xtg::FormatError>(fs::is_directory(path_, error), "{} is not a directory", path_);
 }
 
-void RunDirectory::write_config(const std::string& text) const { write_text(config_path(), text); }
+void RunDirectory::write_config(const std::string& text) const { xtg::write_file(config_path(), text); }
 
-void RunDirectory::write_layers(const std::string& text) const { write_text(layers_path(), text); }
+void RunDirectory::write_layers(const std::string& text) const { xtg::write_file(layers_path(), text); }
 
 void RunDirectory::write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const {
   std::string text = fmt::format("{}\n", metrics_columns);
   for (const xtg::nn::EpochResult& epoch : epochs) text += metrics_row(epoch) + "\n";
-  write_text(metrics_path(), text);
+  xtg::write_file(metrics_path(), text);
 }
 
 void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) const {
   std::string text = "learning_rate,loss\n";
   for (const xtg::nn::RangePoint& p : points) text += fmt::format("{:.6g},{:.6f}\n", p.learning_rate, p.loss);
-  write_text(range_path(), text);
+  xtg::write_file(range_path(), text);
 }
 
 std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {

@@ -1,0 +1,41 @@
+#include "examples/training/program.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+#include "nn/train/trainer.hpp"
+#include "tensor/error.hpp"
+
+int run_program(const char* name, const std::function<int()>& main) {
+  const auto fail = [name](int status, std::string message) {
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    fmt::print(stderr, "{}: {}\n", name, message);
+    return status;
+  };
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    return main();
+  } catch (const xtg::nn::DivergedError& error) {
+    return fail(failure, std::string(error.what()) + "; a smaller --lr may help");
+  } catch (const std::bad_alloc&) {
+    return fail(failure, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(user_error, error.what());
+  }
+}
+
+bool parse_options(CLI::App& app, int argc, char** argv, const std::function<void()>& print_help) {
+  app.set_help_flag("-h,--help");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    print_help();
+    return false;
+  } catch (const CLI::ParseError& error) {
+    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
+  }
+  return true;
+}
