@@ -29,7 +29,7 @@ Curves are drawn by gnuplot; without it the page has none, and says so.
 
 Options
   --out FILE    where the page is written, default DIR/report.html
-  --data DIR    where the CIFAR files are; default: where the training had them
+  --data DIR    for a run: where the CIFAR files are; default: where the training had them
   -h, --help    this text
 )";
 
@@ -71,6 +71,7 @@ Report make_report(const Arguments& arguments, Plots& plots) {
     xtg::require(!grid.empty(),
                  "{} holds neither a run (there is no checkpoint.safetensors) nor a grid (no CSV file of its results)",
                  arguments.directory);
+    xtg::require(arguments.data.empty(), "--data is for the report of a run; that of a grid needs no images");
     return report_grid(grid, plots);
   }
   CommandLine line;

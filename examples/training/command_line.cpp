@@ -12,10 +12,11 @@ const char* const introduction = R"(usage: resnet_cifar [options]
 
 Trains a residual network (He et al. 2015) to tell 32x32 images apart, with a normalization layer of your choice.
 Without options: a small network on drawn shapes, a minute or two. What it learns is left in a directory:
-  metrics.csv              loss and accuracy, a row an epoch
+  metrics.csv              loss and accuracy, a row an epoch (test_...: with --validation, of those images)
   curves.svg               the same as a picture
   layers.csv               with --layer-statistics: sizes of activations and gradients in each layer
   config.toml              all settings; --config repeats the run
+  machine.txt              processor, system and compiler, a line for each machine that trained
   checkpoint.safetensors   weights, and what --resume needs
 Ctrl-C stops after the step at hand and saves.
 )";

@@ -6,7 +6,8 @@
 
 namespace {
 
-std::string script(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs) {
+std::string script(const std::string& path, const std::string& title, const std::string& judge,
+                   const std::vector<xtg::nn::EpochResult>& epochs) {
   std::string rows;
   for (const xtg::nn::EpochResult& e : epochs) {
     rows += fmt::format("{} {} {} {} {}\n", e.epoch, e.train_loss, e.train_accuracy, e.test_loss, e.test_accuracy);
@@ -30,16 +31,16 @@ set ylabel 'loss (nats)' textcolor rgb '#444444'
 set yrange [0:*]
 set key top right samplen 2
 plot $rows using 1:2 with linespoints linestyle 1 title 'training', \
-     '' using 1:4 with linespoints linestyle 2 title 'test'
+     '' using 1:4 with linespoints linestyle 2 title '{judge}'
 set ylabel 'accuracy (%)' textcolor rgb '#444444'
 set yrange [*:100<*]
 set key bottom right samplen 2
 plot $rows using 1:3 with linespoints linestyle 1 title 'training', \
-     '' using 1:5 with linespoints linestyle 2 title 'test'
+     '' using 1:5 with linespoints linestyle 2 title '{judge}'
 unset multiplot
 )",
       fmt::arg("path", gnuplot_quoted(path)), fmt::arg("title", gnuplot_quoted(title)), fmt::arg("rows", rows),
-      fmt::arg("first", epochs.size() > 1 ? 1.0 : 0.5),
+      fmt::arg("judge", judge), fmt::arg("first", epochs.size() > 1 ? 1.0 : 0.5),
       fmt::arg("last", epochs.size() > 1 ? static_cast<double>(epochs.size()) : 1.5),
       fmt::arg("step", (epochs.size() + 9) / 10));
 }
@@ -72,9 +73,10 @@ plot $rows using 1:2 with linespoints linecolor rgb '#c44e24' linewidth 2.5 poin
 
 }  // namespace
 
-bool plot_curves(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs) {
+bool plot_curves(const std::string& path, const std::string& title, const std::string& judge,
+                 const std::vector<xtg::nn::EpochResult>& epochs) {
   if (epochs.empty()) return true;
-  return gnuplot_file(path, [&](const std::string& temporary) { return script(temporary, title, epochs); });
+  return gnuplot_file(path, [&](const std::string& temporary) { return script(temporary, title, judge, epochs); });
 }
 
 bool plot_learning_rates(const std::string& path, const std::string& title,

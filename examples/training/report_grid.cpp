@@ -158,7 +158,8 @@ std::string grid_file(const std::vector<Group>& groups, const std::vector<Settin
   return text;
 }
 
-std::string origin(const std::string& csv, const std::vector<Group>& groups, const std::vector<Settings>& runs) {
+std::string origin(const std::string& csv, const std::vector<Group>& groups, const std::vector<Settings>& runs,
+                   const std::vector<std::string>& machines) {
   const std::string name = std::filesystem::path(csv).stem().string();
   std::string html;
   if (runs.empty())
@@ -167,7 +168,7 @@ std::string origin(const std::string& csv, const std::vector<Group>& groups, con
     html = "<h3>Command</h3>\n" + command(fmt::format("compare_norms {}.toml --out DIR", name)) +
            fmt::format("<p>with this file as {}.toml; what it does not say is at its default.</p>\n", escaped(name)) +
            command(grid_file(groups, runs));
-  html += "<h3>Machine</h3>\n" + machine_table();
+  html += "<h3>Machine</h3>\n" + machine_table(machines);
   if (!runs.empty()) html += details("All settings of the first training", settings_table(runs.front()));
   return section("How it was made", html);
 }
@@ -193,8 +194,11 @@ Report report_grid(const std::string& csv, Plots& plots) {
   const std::vector<Group> groups = groups_of(cells);
 
   std::vector<Settings> runs;
+  std::vector<std::string> machines;
   for (const GridCell& cell : cells) {
     const RunDirectory run(in_directory(csv, cell.name));
+    for (const std::string& machine : run.read_machines())
+      if (std::find(machines.begin(), machines.end(), machine) == machines.end()) machines.push_back(machine);
     if (run.has_config()) runs.push_back(resolve(parse_config(xtg::read_file(run.config_path()), run.config_path())));
   }
   std::vector<LayersOf> layers;
@@ -208,6 +212,6 @@ Report report_grid(const std::string& csv, Plots& plots) {
                               : fmt::format("Comparison {}: {} on {}", name, runs.front().arch, runs.front().dataset);
   report.lead = lead(groups, cells.size());
   report.body =
-      curves(groups, plots) + results(groups, cells) + layer_section(layers, plots) + origin(csv, groups, runs);
+      curves(groups, plots) + results(groups, cells) + layer_section(layers, plots) + origin(csv, groups, runs, machines);
   return report;
 }

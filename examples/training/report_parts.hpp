@@ -53,5 +53,5 @@ std::string common_toml(const std::vector<Settings>& runs, const std::vector<std
 /// The value of an axis as it stands in a TOML file.
 std::string axis_toml(const std::string& name, const std::string& value);
 
-/// Processor, system and date of the machine that makes the report.
-std::string machine_table();
+/// The machines that a training ran on, a line each, and the date of the report.
+std::string machine_table(const std::vector<std::string>& machines);

@@ -1,9 +1,5 @@
-#include <sys/utsname.h>
-
 #include <algorithm>
 #include <ctime>
-#include <fstream>
-#include <thread>
 
 #include "examples/training/report_html.hpp"
 #include "examples/training/report_parts.hpp"
@@ -51,15 +47,6 @@ std::string option(const Field& field, Number value) {
   return fmt::format(" --{} {}", field.name, value);
 }
 
-std::string processor() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
-      return line.substr(line.find(": ") + 2);
-  utsname system = {};
-  return uname(&system) == 0 ? system.machine : "unknown";
-}
-
 }  // namespace
 
 std::string settings_table(const Settings& s) {
@@ -105,15 +92,13 @@ std::string axis_toml(const std::string& name, const std::string& value) {
   return text ? to_toml(value) : value;
 }
 
-std::string machine_table() {
+std::string machine_table(const std::vector<std::string>& machines) {
   const std::time_t now = std::time(nullptr);
   char date[32] = "";
   std::strftime(date, sizeof date, "%Y-%m-%d", std::gmtime(&now));
-  utsname system = {};
-  uname(&system);
-  return table("machine", {},
-               {{text_cell("processor"), text_cell(processor())},
-                {text_cell("its threads"), text_cell(std::to_string(std::thread::hardware_concurrency()))},
-                {text_cell("system"), text_cell(fmt::format("{} {}", system.sysname, system.machine))},
-                {text_cell("date of this report"), text_cell(date)}});
+  std::vector<std::vector<TableCell>> rows;
+  for (const std::string& machine : machines) rows.push_back({text_cell("trained on"), text_cell(machine)});
+  if (machines.empty()) rows.push_back({text_cell("trained on"), text_cell("unknown")});
+  rows.push_back({text_cell("date of this report"), text_cell(date)});
+  return table("machine", {}, rows);
 }

@@ -5,6 +5,7 @@
 
 #include "autograd/grad_mode.hpp"
 #include "examples/training/layer_statistics.hpp"
+#include "examples/training/machine.hpp"
 #include "examples/training/network.hpp"
 #include "examples/training/text.hpp"
 #include "tensor/error.hpp"
@@ -25,6 +26,7 @@ Run::Run(Plan plan)
 bool Run::train(const std::atomic<bool>& stop) {
   directory().create();
   directory().write_config(config_);
+  directory().add_machine(describe_machine());
   saved_at_ = std::chrono::steady_clock::now();
   trainer_.on_step = [this](const StepReport& report) {
     if (on_step) on_step(report);
@@ -71,7 +73,7 @@ void Run::save() {
 void Run::write_results() {
   directory().write_metrics(trainer_.progress().epochs);
   plotted_ = plot_curves(directory().curves_path(), describe(settings()) + ", " + settings().dataset,
-                         trainer_.progress().epochs);
+                         settings().validation > 0 ? "validation" : "test", trainer_.progress().epochs);
 }
 
 /// Rows of earlier epochs stay; those of this one and of later ones are from a run that was killed, and come again.

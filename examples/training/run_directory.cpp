@@ -1,6 +1,8 @@
 #include "examples/training/run_directory.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <sstream>
 #include <system_error>
 
 #include "examples/training/metrics.hpp"
@@ -39,6 +41,13 @@ void RunDirectory::write_config(const std::string& text) const { xtg::write_file
 
 void RunDirectory::write_layers(const std::string& text) const { xtg::write_file(layers_path(), text); }
 
+void RunDirectory::add_machine(const std::string& machine) const {
+  std::vector<std::string> machines = read_machines();
+  if (std::find(machines.begin(), machines.end(), machine) != machines.end()) return;
+  machines.push_back(machine);
+  xtg::write_file(machine_path(), fmt::format("{}\n", fmt::join(machines, "\n")));
+}
+
 void RunDirectory::write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const {
   std::string text = fmt::format("{}\n", metrics_columns);
   for (const xtg::nn::EpochResult& epoch : epochs) text += metrics_row(epoch) + "\n";
@@ -58,4 +67,12 @@ std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {
     epochs.push_back(parse_metrics(rows[r], 0, fmt::format("{}:{}", metrics_path(), r + 1)));
   }
   return epochs;
+}
+
+std::vector<std::string> RunDirectory::read_machines() const {
+  std::vector<std::string> machines;
+  if (!exists(machine_path())) return machines;
+  std::istringstream text(xtg::read_file(machine_path()));
+  for (std::string line; std::getline(text, line);) machines.push_back(line);
+  return machines;
 }

@@ -17,6 +17,8 @@ class RunDirectory {
   std::string metrics_path() const { return path_ + "/metrics.csv"; }
   std::string curves_path() const { return path_ + "/curves.svg"; }
   std::string layers_path() const { return path_ + "/layers.csv"; }
+  /// A line for each machine that the run was trained on.
+  std::string machine_path() const { return path_ + "/machine.txt"; }
   /// Of --lr-range: a row a step, and the same as a picture.
   std::string range_path() const { return path_ + "/lr-range.csv"; }
   std::string range_curve_path() const { return path_ + "/lr-range.svg"; }
@@ -35,17 +37,21 @@ class RunDirectory {
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
   void write_layers(const std::string& text) const;
+  void add_machine(const std::string& machine) const;
   void write_range(const std::vector<xtg::nn::RangePoint>& points) const;
   /// Throws xtg::FormatError that names the file and line.
   std::vector<xtg::nn::EpochResult> read_metrics() const;
+  /// Empty for a run of which they are not known.
+  std::vector<std::string> read_machines() const;
 
  private:
   std::string path_;
 };
 
-/// Draws loss and accuracy over the epochs with gnuplot, as SVG. False, and no picture, if gnuplot is not installed or
-/// fails.
-bool plot_curves(const std::string& path, const std::string& title, const std::vector<xtg::nn::EpochResult>& epochs);
+/// Draws loss and accuracy over the epochs with gnuplot, as SVG; `judge` names the images that are not trained on. False,
+/// and no picture, if gnuplot is not installed or fails.
+bool plot_curves(const std::string& path, const std::string& title, const std::string& judge,
+                 const std::vector<xtg::nn::EpochResult>& epochs);
 
 /// The same for a learning-rate range test of at least one step: the loss over the learning rate, on a logarithmic
 /// axis.

@@ -120,7 +120,8 @@ END_OF_GRID
 run grid
 check 'a grid has a report' test "$status" -eq 0 -a -s grid/report.html
 for part in 'Comparison norms: resnet8 on shapes' '5 trainings of 3 settings' '<h2>Results' ' ± ' 'no norm' '1 diverged' \
-  'diverged in epoch' 'bands reach from the least' '<h2>Activations and gradients' 'seed = [0, 1]' 'date of this report'; do
+  'diverged in epoch' 'bands reach from the least' '<h2>Activations and gradients' 'seed = [0, 1]' "$(< 'grid/norm=none,seed=1/machine.txt')" \
+  'date of this report'; do
   check "it has $part" has grid/report.html "$part"
 done
 check 'it needs nothing else' self_contained grid/report.html
@@ -142,6 +143,7 @@ mkdir empty
 refused 'no directory' '*expected the directory*'
 refused 'a directory that is not there' '*there is no directory nowhere' nowhere
 refused 'a directory with neither run nor grid' '*empty holds neither a run*nor a grid*' empty
+refused '--data for a grid' '*--data is for the report of a run*' grid --data data
 refused 'an unknown option' '*--name*' run --name x
 refused 'a page that cannot be written' '*nowhere/x.html: cannot write*' run --out nowhere/x.html
 printf 'epoch,layer\n' > run/layers.csv

@@ -145,6 +145,7 @@ check 'validation images are set aside' grep -q ': 34 training and 30 validation
 check 'and reported on' grep -q '^validation accuracy ' output
 run --eval --out validated
 check 'by --eval too' last_row validated validation
+check 'in the curves too' test "$(grep -c '>validation<' validated/curves.svg)" -eq 2 -a "$(grep -c '>test<' validated/curves.svg)" -eq 0
 refused '--eval on other images' 2 '*validation is 20, the run has 30*' validated --eval --validation 20 --out validated
 
 # ------------------------------------------------------------------------------------------------- how it computes
