@@ -13,22 +13,6 @@ program=$build/examples/compare_norms
 # All files below a directory, when they were written and what is in them.
 snapshot() { (cd "$1" 2> /dev/null && find . -type f -printf '%p %T@\n' -exec md5sum {} + | sort); }
 
-one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "compare_norms: "* ]]; }
-
-# refused NAME PATTERN ARGUMENTS...: one line on stderr like PATTERN, exit status 2, no file written.
-refused() {
-  local name=$1 pattern=$2
-  shift 2
-  touch marker
-  run "$@"
-  good() {
-    # shellcheck disable=SC2053  # a pattern, on purpose
-    [[ $status -eq 2 && $(< errors) == $pattern ]] && one_line &&
-      [[ -z $(find . -newer marker -not -path . -not -name output -not -name errors) ]]
-  }
-  check "$name" good
-}
-
 # The CSV file without its two columns of time.
 numbers() { sed 's/\(,[^,]*\)\{2\}$//' "$1"; }
 same_numbers() { [[ -s $1 ]] && diff <(numbers "$1") <(numbers "$2") > output 2> errors; }
@@ -227,7 +211,7 @@ refused '--out is a file' '*tiny.toml*not*' tiny.toml --out tiny.toml
 # wrong NAME PATTERN TEXT: a grid of that text is refused.
 wrong() {
   printf '%b\n' "$3" > wrong.toml
-  refused "$1" "compare_norms: wrong.toml$2" wrong.toml --out new
+  refused "$1" "wrong.toml$2" wrong.toml --out new
 }
 wrong 'no TOML' ':2:*' '[[grid]]\nnorm = = 3'
 wrong 'an empty file' '*no \[\[grid\]\]*' ''

@@ -11,18 +11,6 @@ program=$build/examples/evaluate
 trainer=$build/examples/resnet_cifar
 . "$here/program.sh"
 
-# refused NAME PATTERN ARGUMENTS...: one line on stderr like PATTERN, nothing else, and exit status 2.
-refused() {
-  local name=$1 pattern=$2
-  shift 2
-  run "$@"
-  good() {
-    # shellcheck disable=SC2053  # a pattern, on purpose
-    [[ $status -eq 2 && ! -s output && $(wc -l < errors) -eq 1 && $(< errors) == "evaluate: "$pattern ]]
-  }
-  check "$name" good
-}
-
 # same A B: two files of equal text, which is not nothing.
 same() {
   local a b

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154  # set and used on either side
+# shellcheck shell=bash disable=SC2034,SC2154,SC2317  # set and used on either side
 # For the scripts that test a program from outside: source it after setting `program`. They then run in an empty directory.
 
 work=$(mktemp -d)
@@ -23,4 +23,23 @@ check() {
 run() {
   status=0
   "$program" "$@" > output 2> errors < /dev/null || status=$?
+}
+
+one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* ]]; }
+
+# Everything in the working directory, how large it is and when it was written.
+files() { find . -mindepth 1 -not -path ./output -not -path ./errors -printf '%p %s %T@\n' | sort; }
+
+# refused NAME PATTERN ARGUMENTS...: the program says nothing but one line on stderr, "PROGRAM: " and then what matches
+# PATTERN, exits with status 2, and every file is as it was before.
+refused() {
+  local name=$1 pattern=$2 before
+  shift 2
+  before=$(files)
+  run "$@"
+  good() {
+    # shellcheck disable=SC2053  # a pattern, on purpose
+    [[ $status -eq 2 && ! -s output && $(< errors) == "${program##*/}: "$pattern && $before == "$(files)" ]] && one_line
+  }
+  check "$name" good
 }

@@ -11,22 +11,6 @@ program=$build/examples/report
 . "$here/program.sh"
 
 train() { "$build/examples/resnet_cifar" "$@" > output 2> errors < /dev/null; }
-one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "report: "* ]]; }
-
-# refused NAME PATTERN ARGUMENTS...: one line on stderr like PATTERN, exit status 2, no file written.
-refused() {
-  local name=$1 pattern=$2
-  shift 2
-  touch marker
-  run "$@"
-  good() {
-    # shellcheck disable=SC2053  # a pattern, on purpose
-    [[ $status -eq 2 && $(< errors) == $pattern ]] && one_line &&
-      [[ -z $(find . -newer marker -type f -not -name output -not -name errors) ]]
-  }
-  check "$name" good
-}
-
 has() { grep -qF -- "$2" "$1"; }
 # Nothing is loaded from anywhere: no script, no link, no import, and every source is inside the page.
 self_contained() {

@@ -15,22 +15,6 @@ snapshot() {
   (cd "$1" 2> /dev/null && find . -type f -exec md5sum {} + | sort)
 }
 
-one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "resnet_cifar: "* ]]; }
-
-# refused NAME STATUS PATTERN DIRECTORY ARGUMENTS...: one line on stderr like PATTERN, that exit status, and DIRECTORY is
-# as it was before (most often: not there).
-refused() {
-  local name=$1 expected=$2 pattern=$3 directory=$4 before
-  shift 4
-  before=$(snapshot "$directory")
-  run "$@"
-  good() {
-    # shellcheck disable=SC2053  # a pattern, on purpose
-    [[ $status -eq $expected && $(< errors) == $pattern && $before == "$(snapshot "$directory")" ]] && one_line
-  }
-  check "$name" good
-}
-
 # metrics.csv without its two columns of time.
 numbers() { cut -d , -f 1-6 "$1/metrics.csv"; }
 same_numbers() { [[ -s $1/metrics.csv ]] && diff <(numbers "$1") <(numbers "$2") > output 2> errors; }
@@ -146,7 +130,7 @@ check 'and reported on' grep -q '^validation accuracy ' output
 run --eval --out validated
 check 'by --eval too' last_row validated validation
 check 'in the curves too' test "$(grep -c '>validation<' validated/curves.svg)" -eq 2 -a "$(grep -c '>test<' validated/curves.svg)" -eq 0
-refused '--eval on other images' 2 '*validation is 20, the run has 30*' validated --eval --validation 20 --out validated
+refused '--eval on other images' '*validation is 20, the run has 30*' --eval --validation 20 --out validated
 
 # ------------------------------------------------------------------------------------------------- how it computes
 
@@ -162,12 +146,12 @@ else
   check 'its numbers are not those of fp32' differ
   run --resume --out half
   check 'a resume keeps it' test "$status" -eq 0
-  refused 'a resume in another precision' 2 '*precision is fp32, the run has bf16*' half \
+  refused 'a resume in another precision' '*precision is fp32, the run has bf16*' \
     --resume --precision fp32 --out half
 fi
-refused 'a resume in a precision the run has not' 2 '*precision is bf16, the run has fp32*' whole \
+refused 'a resume in a precision the run has not' '*precision is bf16, the run has fp32*' \
   --resume --precision bf16 --out whole
-refused 'wrong precision' 2 "*unknown precision 'fp16', expected fp32, bf16*" new --precision fp16 --out new
+refused 'wrong precision' "*unknown precision 'fp16', expected fp32, bf16*" --precision fp16 --out new
 
 algorithm='(direct|blocked|winograd) '
 run "${short[@]}" --epochs 1 --limit-train 32 --verbose --out verbose
@@ -212,105 +196,105 @@ run --resume --verbose --out cut-short
 check 'a resume keeps them' test "$(recorded cut-short)" = "$given"
 check 'and computes with them' runs_as_given
 check 'the same numbers' same_numbers cut-short given
-refused 'a resume with other algorithms' 2 '*conv-algorithms is forward 8x8 64->64 *winograd, the run has forward *blocked*' \
-  given --resume --conv-algorithms "${given/blocked/winograd}" --out given
-refused 'a resume without them' 2 '*conv-algorithms is *, the run has forward *blocked*' given \
+refused 'a resume with other algorithms' '*conv-algorithms is forward 8x8 64->64 *winograd, the run has forward *blocked*' \
+  --resume --conv-algorithms "${given/blocked/winograd}" --out given
+refused 'a resume without them' '*conv-algorithms is *, the run has forward *blocked*' \
   --resume --conv-algorithms '' --out given
-refused 'algorithms that are none' 2 "*set_conv2d_algorithms: expected *got 'fast'*" new --conv-algorithms fast --out new
-refused '--autotune with --resume' 2 '*--autotune is for a new run*' whole --resume --autotune --out whole
-refused '--autotune with --eval' 2 '*--autotune is for a new run*' whole --eval --autotune --out whole
+refused 'algorithms that are none' "*set_conv2d_algorithms: expected *got 'fast'*" --conv-algorithms fast --out new
+refused '--autotune with --resume' '*--autotune is for a new run*' --resume --autotune --out whole
+refused '--autotune with --eval' '*--autotune is for a new run*' --eval --autotune --out whole
 
 # ------------------------------------------------------------------------------------------------- wrong options
 
-refused 'unknown option' 2 '*--nom*' new --nom batch --out new
-refused 'option without its value' 2 '*--epochs*' new --out new --epochs
-refused 'stray word' 2 '*shapes*' new shapes --out new
-refused 'unknown norm' 2 '*batch, layer, instance, group*none*' new --norm bach --out new
-refused 'unknown architecture' 2 '*resnet8*resnet20*resnet110*' new --arch resnet9 --out new
-refused 'unknown dataset' 2 '*shapes, cifar10, cifar100*' new --dataset mnist --out new
-refused 'unknown schedule' 2 '*one-cycle, step, cosine or constant*' new --schedule warm --out new
-refused 'unknown augmentation' 2 '*crop-flip, none*' new --augment cutout --out new
-refused 'coarse labels where there are none' 2 '*only cifar100*' new --labels coarse --out new
-refused 'groups that do not divide' 2 '*groups: 3 *16*' new --norm group --groups 3 --out new
-refused 'negative groups' 2 '*groups must be at least 0, got -1' new --norm group --groups -1 --out new
-refused 'batch size 0' 2 '*batch-size must be at least 1, got 0' new --batch-size 0 --out new
-refused 'negative batch size' 2 '*batch-size must be at least 1, got -4' new --batch-size -4 --out new
-refused 'batch size that is no number' 2 '*batch-size*many*' new --batch-size many --out new
-refused 'epochs 0' 2 '*epochs must be at least 1, got 0' new --epochs 0 --out new
-refused 'threads 0' 2 '*threads must be at least 1, got 0' new --threads 0 --out new
+refused 'unknown option' '*--nom*' --nom batch --out new
+refused 'option without its value' '*--epochs*' --out new --epochs
+refused 'stray word' '*shapes*' shapes --out new
+refused 'unknown norm' '*batch, layer, instance, group*none*' --norm bach --out new
+refused 'unknown architecture' '*resnet8*resnet20*resnet110*' --arch resnet9 --out new
+refused 'unknown dataset' '*shapes, cifar10, cifar100*' --dataset mnist --out new
+refused 'unknown schedule' '*one-cycle, step, cosine or constant*' --schedule warm --out new
+refused 'unknown augmentation' '*crop-flip, none*' --augment cutout --out new
+refused 'coarse labels where there are none' '*only cifar100*' --labels coarse --out new
+refused 'groups that do not divide' '*groups: 3 *16*' --norm group --groups 3 --out new
+refused 'negative groups' '*groups must be at least 0, got -1' --norm group --groups -1 --out new
+refused 'batch size 0' '*batch-size must be at least 1, got 0' --batch-size 0 --out new
+refused 'negative batch size' '*batch-size must be at least 1, got -4' --batch-size -4 --out new
+refused 'batch size that is no number' '*batch-size*many*' --batch-size many --out new
+refused 'epochs 0' '*epochs must be at least 1, got 0' --epochs 0 --out new
+refused 'threads 0' '*threads must be at least 1, got 0' --threads 0 --out new
 for rate in nan inf -inf -1; do
-  refused "learning rate $rate" 2 '*lr*' new "--lr=$rate" --out new
+  refused "learning rate $rate" '*lr*' "--lr=$rate" --out new
 done
-refused 'momentum 1' 2 '*momentum must be below 1*' new --momentum 1 --out new
-refused 'unknown stem' 2 '*cifar*imagenet*' new --stem none --out new
-refused 'a stem where there is none' 2 '*stem: resnet8 has no imagenet stem' new --stem imagenet --out new
-refused 'negative width' 2 '*width must be at least 0, got -8' new --width -8 --out new
-refused 'groups that do not divide the width' 2 '*groups: 8 do not divide the 12 channels*' new \
+refused 'momentum 1' '*momentum must be below 1*' --momentum 1 --out new
+refused 'unknown stem' '*cifar*imagenet*' --stem none --out new
+refused 'a stem where there is none' '*stem: resnet8 has no imagenet stem' --stem imagenet --out new
+refused 'negative width' '*width must be at least 0, got -8' --width -8 --out new
+refused 'groups that do not divide the width' '*groups: 8 do not divide the 12 channels*' \
   --norm group --width 12 --out new
-refused 'Fixup with a norm' 2 '*fixup is for *--norm none, not for resnet8 with norm batch' new --fixup --out new
-refused 'Fixup without residual branches' 2 '*fixup is for *not for vgg11*' new --arch vgg11 --norm none --fixup --out new
-refused 'zero-init without norm' 2 '*zero-init is for *not for resnet8 with norm none' new --norm none --zero-init --out new
-refused 'unknown optimizer' 2 "*'lion'*sgd*adam*adamw*" new --optimizer lion --out new
-refused 'unknown loss' 2 "*unknown loss 'hinge', expected cross-entropy or bce" new --loss hinge --out new
+refused 'Fixup with a norm' '*fixup is for *--norm none, not for resnet8 with norm batch' --fixup --out new
+refused 'Fixup without residual branches' '*fixup is for *not for vgg11*' --arch vgg11 --norm none --fixup --out new
+refused 'zero-init without norm' '*zero-init is for *not for resnet8 with norm none' --norm none --zero-init --out new
+refused 'unknown optimizer' "*'lion'*sgd*adam*adamw*" --optimizer lion --out new
+refused 'unknown loss' "*unknown loss 'hinge', expected cross-entropy or bce" --loss hinge --out new
 for setting in mixup erasing clip-norm label-smoothing ema weight-decay; do
-  refused "negative $setting" 2 "*$setting must be finite and at least 0, got -1" new "--$setting=-1" --out new
+  refused "negative $setting" "*$setting must be finite and at least 0, got -1" "--$setting=-1" --out new
 done
-refused 'an average that never changes' 2 '*ema must be below 1, got 1' new --ema 1 --out new
-refused 'erasing more than always' 2 '*erasing must be at most 1, got 2' new --erasing 2 --out new
-refused 'smoothing more than all' 2 '*label-smoothing must be at most 1, got 2' new --label-smoothing 2 --out new
-refused 'cutout larger than the image' 2 '*cutout must be at most 32, got 33' new --cutout 33 --out new
-refused 'no images left to train on' 2 '*split: 64 validation images of 64 leave none to train on' new \
+refused 'an average that never changes' '*ema must be below 1, got 1' --ema 1 --out new
+refused 'erasing more than always' '*erasing must be at most 1, got 2' --erasing 2 --out new
+refused 'smoothing more than all' '*label-smoothing must be at most 1, got 2' --label-smoothing 2 --out new
+refused 'cutout larger than the image' '*cutout must be at most 32, got 33' --cutout 33 --out new
+refused 'no images left to train on' '*split: 64 validation images of 64 leave none to train on' \
   --limit-train 64 --validation 64 --out new
-refused 'Nesterov without momentum' 2 '*nesterov needs a momentum*' new --momentum 0 --nesterov --out new
-refused '--resume with --eval' 2 '*--resume*--eval*' new --resume --eval --out new
+refused 'Nesterov without momentum' '*nesterov needs a momentum*' --momentum 0 --nesterov --out new
+refused '--resume with --eval' '*--resume*--eval*' --resume --eval --out new
 
-refused 'no config file' 2 '*none.toml*' new --config none.toml --out new
+refused 'no config file' '*none.toml*' --config none.toml --out new
 printf 'epochs = 2\nlearning-rate = 0.1\n' > wrong.toml
-refused 'unknown key in a config file' 2 "*wrong.toml*'learning-rate'*" new --config wrong.toml --out new
+refused 'unknown key in a config file' "*wrong.toml*'learning-rate'*" --config wrong.toml --out new
 printf 'epochs = 2\nlr = = 3\n' > wrong.toml
-refused 'a config file that is not TOML' 2 '*wrong.toml:2:*' new --config wrong.toml --out new
+refused 'a config file that is not TOML' '*wrong.toml:2:*' --config wrong.toml --out new
 printf 'epochs = "two"\n' > wrong.toml
-refused 'a config value of the wrong type' 2 '*epochs: expected a whole number*' new --config wrong.toml --out new
+refused 'a config value of the wrong type' '*epochs: expected a whole number*' --config wrong.toml --out new
 printf 'epochs = [2]\n' > wrong.toml
-refused 'a config value that is a list' 2 '*epochs*' new --config wrong.toml --out new
+refused 'a config value that is a list' '*epochs*' --config wrong.toml --out new
 
 # ------------------------------------------------------------------------------------------------- wrong data
 
-refused 'missing data directory' 2 '*nowhere*' new --dataset cifar10 --data nowhere --out new
+refused 'missing data directory' '*nowhere*' --dataset cifar10 --data nowhere --out new
 mkdir data
-refused 'data directory without files' 2 '*data_batch_1.bin*' new --dataset cifar10 --data data --out new
+refused 'data directory without files' '*data_batch_1.bin*' --dataset cifar10 --data data --out new
 for name in data_batch_{1..5} test_batch; do truncate -s 30730000 "data/$name.bin"; done
 truncate -s 30729999 data/data_batch_3.bin
-refused 'truncated batch file' 2 '*data_batch_3.bin*30729999*30730000*' new --dataset cifar10 --data data --out new
+refused 'truncated batch file' '*data_batch_3.bin*30729999*30730000*' --dataset cifar10 --data data --out new
 truncate -s 30733073 data/data_batch_3.bin
-refused 'oversized batch file' 2 '*data_batch_3.bin*30733073*30730000*' new --dataset cifar10 --data data --out new
+refused 'oversized batch file' '*data_batch_3.bin*30733073*30730000*' --dataset cifar10 --data data --out new
 truncate -s 30730000 data/data_batch_3.bin
 printf '\12' | dd of=data/test_batch.bin bs=1 seek=$((3073 * 7)) conv=notrunc status=none
-refused 'label out of range' 2 '*test_batch.bin*label 10*' new --dataset cifar10 --data data --out new
+refused 'label out of range' '*test_batch.bin*label 10*' --dataset cifar10 --data data --out new
 truncate -s $((50000 * 3074)) data/train.bin
 truncate -s $((10000 * 3074)) data/test.bin
 run "${tiny[@]}" --limit-train 32 --epochs 1 --arch resnet8 --dataset cifar100 --labels coarse --data data --out coarse
 check 'CIFAR-100 with coarse labels' grep -q '20 classes' output
 check 'which are no subclasses' test "$(grep -c superclass output)" -eq 0
-refused '--eval with other labels' 2 '*labels is fine, the run has coarse*' coarse \
+refused '--eval with other labels' '*labels is fine, the run has coarse*' \
   --eval --dataset cifar100 --labels fine --data data --out coarse
 printf 'x' | dd of=data/train.bin bs=1 seek=5000 conv=notrunc status=none
-refused 'resuming on other images' 2 '*training images were others*' coarse --resume --out coarse
+refused 'resuming on other images' '*training images were others*' --resume --out coarse
 
 # ------------------------------------------------------------------------------------------------- wrong directories
 
 mkdir walled
 echo precious > walled/file
-refused '--out is a file' 2 '*walled/file*not*' walled "${tiny[@]}" --out walled/file
-refused '--out under a file' 2 '*walled/file/run*' walled "${tiny[@]}" --out walled/file/run
-refused '--out holds a run' 2 '*whole already holds a run*--resume*' whole "${tiny[@]}" --out whole
-refused '--resume where there is none' 2 '*new holds no run*' new --resume --out new
-refused '--eval where there is none' 2 '*new holds no run*' new --eval --out new
-refused '--resume with other settings names them' 2 '*norm is layer, the run has batch; epochs is 4, the run has 3' \
-  whole --resume --norm layer --epochs 4 --out whole
-refused '--resume with another number of threads' 2 '*threads is 2, the run has 1' whole \
+refused '--out is a file' '*walled/file*not*' "${tiny[@]}" --out walled/file
+refused '--out under a file' '*walled/file/run*' "${tiny[@]}" --out walled/file/run
+refused '--out holds a run' '*whole already holds a run*--resume*' "${tiny[@]}" --out whole
+refused '--resume where there is none' '*new holds no run*' --resume --out new
+refused '--eval where there is none' '*new holds no run*' --eval --out new
+refused '--resume with other settings names them' '*norm is layer, the run has batch; epochs is 4, the run has 3' \
+  --resume --norm layer --epochs 4 --out whole
+refused '--resume with another number of threads' '*threads is 2, the run has 1' \
   --resume --threads 2 --out whole
-refused '--eval of another architecture' 2 '*arch is resnet20, the run has resnet8' whole \
+refused '--eval of another architecture' '*arch is resnet20, the run has resnet8' \
   --eval --arch resnet20 --out whole
 
 damaged() {
@@ -320,22 +304,22 @@ damaged() {
 for option in --eval --resume; do
   damaged
   truncate -s -1000 damaged/checkpoint.safetensors
-  refused "truncated checkpoint, $option" 2 '*damaged/checkpoint.safetensors*' damaged $option --out damaged
+  refused "truncated checkpoint, $option" '*damaged/checkpoint.safetensors*' $option --out damaged
   for at in 3 200 100000; do
     damaged
     byte=$(od -An -tu1 -j $at -N 1 damaged/checkpoint.safetensors)
     # shellcheck disable=SC2059  # an octal escape
     printf "\\$(printf %o $((byte ^ 1)))" \
       | dd of=damaged/checkpoint.safetensors bs=1 seek=$at conv=notrunc status=none
-    refused "checkpoint with byte $at flipped, $option" 2 '*damaged/checkpoint.safetensors*' damaged \
+    refused "checkpoint with byte $at flipped, $option" '*damaged/checkpoint.safetensors*' \
       $option --out damaged
   done
   damaged
   : > damaged/checkpoint.safetensors
-  refused "empty checkpoint, $option" 2 '*damaged/checkpoint.safetensors*' damaged $option --out damaged
+  refused "empty checkpoint, $option" '*damaged/checkpoint.safetensors*' $option --out damaged
   damaged
   cp small/checkpoint.safetensors damaged
-  refused "checkpoint of another norm, $option" 2 '*norm is batch, the run has none*' damaged $option --out damaged
+  refused "checkpoint of another norm, $option" '*norm is batch, the run has none*' $option --out damaged
 done
 
 # ------------------------------------------------------------------------------------------------- trouble on the way
