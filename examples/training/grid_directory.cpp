@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include "tensor/error.hpp"
@@ -63,9 +65,13 @@ DirectoryLock::DirectoryLock(const std::string& path) {
   RunDirectory(path).create();
   directory_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   require<FormatError>(directory_ >= 0, "{}: cannot open: {}", path, std::strerror(errno));
-  if (flock(directory_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    close(directory_);
-    throw xtg::ValueError(fmt::format("another compare_norms is at work in {}", path));
+  // A program that was killed while it started gnuplot still holds the lock for a moment, in the process to be.
+  for (int attempt = 0; flock(directory_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; ++attempt) {
+    if (attempt == 20) {
+      close(directory_);
+      throw xtg::ValueError(fmt::format("another compare_norms is at work in {}", path));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }  // a file system without locks goes without
 }
 
