@@ -72,7 +72,7 @@ struct Running {
   double mean = 0, var = 1;  // where they start
 
   void update(const Tensor& x, double momentum) {
-    const double mu = mean_of(x), v = mean_of(square(add(x, Scalar(-mu))));
+    const double mu = mean_of(x), v = mean_of(square(add(x, Scalar(-mu))));  // of a number: x + (-mu)
     const double M = static_cast<double>(x.size());
     mean = (1 - momentum) * mean + momentum * mu;
     var = (1 - momentum) * var + momentum * v * M / (M - 1);

@@ -120,6 +120,8 @@ void forget() {
                {"both", direct},
                {"the factor 2 of step 3", add(add(direct, multiply(through_var, 0.5)), through_mean)},
                {"the minus sign of step 5", add(subtract(direct, through_var), through_mean)},
+               {"= for += in dcentred", through_var},  // its sum is 0, and so is dmean
+               {"= for += in dx", through_mean},
                {"the mean inside var", add(add(direct, through_var), multiply(sum(direct, {0}, true), -1. / 6))}};
   std::printf("  %-26s %-12s %-12s %s\n", "forgotten", "error of dx", "sum dx", "sum dx*x_hat");
   for (const auto& w : wrong) {

@@ -32,7 +32,7 @@ struct Gradients {
 };
 
 inline Gradients backward(const Tensor& dy, const Tensor& gamma, const Values& f) {
-  const double M = static_cast<double>(dy.shape()[0]);
+  const double M = static_cast<double>(dy.shape()[0]);             // of two integers, 1 / M would be 0
   Gradients b;
   b.dbeta = sum(dy, {0});                                          // 7   (C)
   b.dgamma = sum(multiply(dy, f.x_hat), {0});                      // 7   (C)

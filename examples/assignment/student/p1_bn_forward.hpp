@@ -4,8 +4,8 @@
 // Grade it with: tools/assignment grade . --part 1
 //
 // In scope are the functions of tensor/ on plain Tensors: elementwise.hpp (add, subtract, multiply, divide, square,
-// sqrt, rsqrt, …), reduce.hpp (sum, mean), shaping.hpp (reshape, broadcast_to), and x.data(), a pointer to the numbers
-// in row-major order. There is no tape here.
+// sqrt, rsqrt, …), reduce.hpp (sum, mean), shaping.hpp (reshape, broadcast_to), and x.data(), a `Scalar*` to the
+// numbers in row-major order (double; float in one check). There is no tape here.
 
 #include <cmath>
 
@@ -22,8 +22,12 @@ using namespace xtg;
 using namespace xtg::assignment;
 
 /// x (…, C): (M, C), or images (N, H, W, C), which have M = N·H·W values a channel. gamma, beta, running_mean and
-/// running_var have shape (C). Returns y of x's shape and the cache, after a training step with all its members set:
-/// x, gamma, eps, mean, variance, rstd, x_hat (assignment/batch_norm.hpp has their shapes).
+/// running_var have shape (C). The settings are `settings.eps`, `.momentum` and `.training`. Returns `result.y`, of x's
+/// shape, and after a training step all members of `result.cache`:
+///   x         (…, C)  the input            mean      (C)  of each channel
+///   gamma     (C)                          variance  (C)  the one that is divided by M, without eps
+///   eps               as in the settings   rstd      (C)  1/√(variance + eps)
+///   x_hat     (…, C)  of x's shape, too
 ///
 /// In training (settings.training) y is normalized with the statistics of this batch, and running_mean and running_var
 /// follow them: settings.momentum is the weight of the new statistic. M is at least 2: a single value has no variance.

@@ -19,8 +19,10 @@ namespace student {
 using namespace xtg;
 using namespace xtg::assignment;
 
-/// dy (…, C), the gradient of the loss with respect to y -> the gradients with respect to x (…, C), gamma (C) and
-/// beta (C). `cache` is that of a right forward in training: your part 1 need not be finished.
+/// dy (…, C), the gradient of the loss with respect to y -> `gradients.dx` (…, C), `.dgamma` (C) and `.dbeta` (C).
+/// `cache` is that of a right forward in training: your part 1 need not be finished. It has x, gamma, eps, mean,
+/// variance, rstd and x_hat, as the skeleton of part 1 describes them. The deviations from the mean, `centred` on page
+/// 06, are not kept: they are x − mean.
 ///
 /// Of use: reshape(x, {-1, C}), a matrix with a row for all axes but the last; sum(t, {0}), over its rows.
 ///
