@@ -15,10 +15,12 @@
 #include "examples/training/network.hpp"
 #include "examples/training/plan.hpp"
 #include "examples/training/program.hpp"
+#include "examples/training/report_parts.hpp"
 #include "examples/training/run.hpp"
 #include "examples/training/stop.hpp"
 #include "examples/training/text.hpp"
 #include "tensor/error.hpp"
+#include "tensor/file.hpp"
 
 namespace {
 
@@ -42,6 +44,14 @@ class Comparison {
 
   int table() const {
     fmt::print("{}", summary_table(grid_.results(), judge()));
+    return success;
+  }
+
+  int curves(const std::string& file) const {
+    const std::string svg = grid_curves(grid_.results());
+    xtg::require(!svg.empty(), "--curves needs gnuplot, which is not installed, or failed");
+    xtg::write_file(file, svg);
+    fmt::print("curves: {}\n", file);
     return success;
   }
 
@@ -202,6 +212,7 @@ int main(int argc, char** argv) {
     const std::string out = line->out.empty() ? "runs/" + grid.name : line->out;
     if (line->list) return Comparison(std::move(grid), out, line->only).list();
     if (line->table) return Comparison(std::move(grid), out, line->only).table();
+    if (!line->curves.empty()) return Comparison(std::move(grid), out, line->only).curves(line->curves);
     const DirectoryLock lock(out);
     return Comparison(std::move(grid), out, line->only).run();
   });

@@ -34,6 +34,7 @@ Options
   --out DIR              where the results are left, default runs/ and the name of the grid
   --list                 only show the cells, how far each is, and an estimate of the time left; trains nothing
   --table                only show the table of what there is; trains nothing
+  --curves FILE.svg      only draw the test accuracies over the epochs, with bands over the seeds; trains nothing
   --only TEXT            only cells whose name contains TEXT, such as norm=group or seed=0
   --data DIR             where the CIFAR files are, default data; tools/get-cifar fetches them
   --threads T            default: one for each processor; a cell that has begun keeps its own, and refuses another
@@ -53,6 +54,7 @@ std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
   app.add_option("GRID.toml", result.grid);
   app.add_option("--out", result.out)->take_last();
   app.add_option("--only", result.only)->take_last();
+  app.add_option("--curves", result.curves)->take_last();
   app.add_flag("--list", result.list);
   app.add_flag("--table", result.table);
   app.add_option_function<std::string>("--data", [&](const std::string& v) { result.given["data"] = v; })->take_last();
@@ -60,7 +62,9 @@ std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
   app.add_option_function<double>("--save-every", [&](double v) { result.given["save-every"] = v; })->take_last();
   if (!parse_options(app, argc, argv, [] { fmt::print("{}", help); })) return std::nullopt;
   xtg::require(!result.grid.empty(), "which grid? Name its file, such as docs/experiments/norms.toml (see --help)");
-  xtg::require(!result.list || !result.table, "--list and --table are two views: give one of them");
+  xtg::require(result.list + result.table + app.count("--curves") <= 1,
+               "--list, --table and --curves are views: give one of them");
+  xtg::require(app.count("--curves") == 0 || !result.curves.empty(), "--curves needs the name of a file");
   xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
   return result;
 }

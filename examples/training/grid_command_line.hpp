@@ -9,6 +9,7 @@ struct GridCommandLine {
   std::string grid;  // the file
   std::string out;   // empty if not given
   std::string only;
+  std::string curves;  // the file for them; empty if not given
   bool list = false, table = false;
   Values given;  // settings of all cells
 };

@@ -68,25 +68,31 @@ PlotLine seeds(const Group& group, double EpochResult::*member) {
   return line;
 }
 
+struct Curve {
+  const char *what, *axis;
+  double EpochResult::*member;
+};
+const Curve all_curves[] = {{"Test accuracy", "accuracy (%)", &EpochResult::test_accuracy},
+                            {"Training loss", "loss (nats)", &EpochResult::train_loss},
+                            {"Test loss", "loss (nats)", &EpochResult::test_loss},
+                            {"Training accuracy", "accuracy (%)", &EpochResult::train_accuracy}};
+
+LinePlot line_plot(const Curve& curve, const std::vector<Group>& groups) {
+  LinePlot plot;
+  plot.title = fmt::format("{} over the epochs, a line for each setting", curve.what);
+  plot.x = "epoch";
+  plot.y = curve.axis;
+  for (const Group& group : groups) {
+    PlotLine line = seeds(group, curve.member);
+    if (!line.x.empty()) plot.lines.push_back(std::move(line));
+  }
+  return plot;
+}
+
 std::string curves(const std::vector<Group>& groups, Plots& plots) {
-  struct Curve {
-    const char *what, *axis;
-    double EpochResult::*member;
-  };
-  const Curve all[] = {{"Test accuracy", "accuracy (%)", &EpochResult::test_accuracy},
-                       {"Training loss", "loss (nats)", &EpochResult::train_loss},
-                       {"Test loss", "loss (nats)", &EpochResult::test_loss},
-                       {"Training accuracy", "accuracy (%)", &EpochResult::train_accuracy}};
   std::string html = "<div class=\"figures\">\n";
-  for (const Curve& curve : all) {
-    LinePlot plot;
-    plot.title = fmt::format("{} over the epochs, a line for each setting", curve.what);
-    plot.x = "epoch";
-    plot.y = curve.axis;
-    for (const Group& group : groups) {
-      PlotLine line = seeds(group, curve.member);
-      if (!line.x.empty()) plot.lines.push_back(std::move(line));
-    }
+  for (const Curve& curve : all_curves) {
+    const LinePlot plot = line_plot(curve, groups);
     if (!plot.lines.empty()) html += plots.lines(plot, std::string(curve.what) + ".");
   }
   html +=
@@ -188,6 +194,14 @@ std::string lead(const std::vector<Group>& groups, std::size_t cells) {
 
 }  // namespace
 
+std::string grid_curves(const std::vector<GridCell>& cells) {
+  LinePlot plot = line_plot(all_curves[0], groups_of(cells));
+  plot.width = 760;
+  plot.height = 400;
+  xtg::require(!plot.lines.empty(), "there is nothing to draw: no cell has finished an epoch");
+  return Plots().alone(plot);
+}
+
 Report report_grid(const std::string& csv, Plots& plots) {
   const std::vector<GridCell> cells = read_grid_results(csv);
   xtg::require(!cells.empty(), "{} has no results yet", csv);
@@ -211,7 +225,7 @@ Report report_grid(const std::string& csv, Plots& plots) {
   report.title = runs.empty() ? "Comparison " + name
                               : fmt::format("Comparison {}: {} on {}", name, runs.front().arch, runs.front().dataset);
   report.lead = lead(groups, cells.size());
-  report.body =
-      curves(groups, plots) + results(groups, cells) + layer_section(layers, plots) + origin(csv, groups, runs, machines);
+  report.body = curves(groups, plots) + results(groups, cells) + layer_section(layers, plots) +
+                origin(csv, groups, runs, machines);
   return report;
 }

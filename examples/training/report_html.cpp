@@ -2,16 +2,18 @@
 
 #include "tensor/error.hpp"
 
-namespace {
-
-const char* const style = R"(
+const char* const palette = R"(
 :root{color-scheme:light dark;--page:#fff;--text:#1b1f24;--quiet:#57606a;--line:#d0d7de;--soft:#f3f5f7;--tics:#57606a;
 --hit:0 114 178;--miss:213 94 0;
 --s1:#0072b2;--s2:#d55e00;--s3:#009e73;--s4:#b3588c;--s5:#1b1f24;--s6:#b87900;--s7:#3a94cc}
 @media (prefers-color-scheme:dark){:root{--page:#15181c;--text:#e6e9ec;--quiet:#a3acb5;--line:#3b434c;--soft:#1e2328;
 --tics:#a3acb5;--hit:0 130 200;--miss:213 94 0;
 --s1:#56b4e9;--s2:#f08035;--s3:#2bc79a;--s4:#e39ac4;--s5:#e6e9ec;--s6:#e6b000;--s7:#8fd0f5}}
-*{box-sizing:border-box}
+)";
+
+namespace {
+
+const char* const style = R"(*{box-sizing:border-box}
 body{margin:0 auto;max-width:70rem;padding:1rem 1rem 3rem;background:var(--page);color:var(--text);
 font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 h1{font-size:1.6rem;line-height:1.25;margin:.5rem 0}

@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+/// The colours, for light and dark mode, as variables of a style sheet.
+extern const char* const palette;
+
 /// Text with the characters of HTML's own made harmless.
 std::string escaped(const std::string& text);
 

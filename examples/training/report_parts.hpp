@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/training/grid_results.hpp"
 #include "examples/training/layer_statistics.hpp"
 #include "examples/training/plan.hpp"
 #include "examples/training/report_plots.hpp"
@@ -21,6 +22,10 @@ Report report_run(Plan plan, Plots& plots);
 
 /// The report of a grid, from its CSV file and the runs beside it, as far as they are there.
 Report report_grid(const std::string& csv, Plots& plots);
+
+/// Accuracy over the epochs, a line for each setting, as an SVG file of its own; empty if gnuplot is not installed or
+/// fails. Throws xtg::ValueError if no cell has an epoch.
+std::string grid_curves(const std::vector<GridCell>& cells);
 
 // report_predictions: what a network answers.
 std::string class_section(const Settings& settings, const xtg::nn::Predictions& found,

@@ -79,7 +79,8 @@ std::vector<double> name_places(const LinePlot& plot, double top, double gap) {
 }
 
 std::string line_script(const LinePlot& plot) {
-  const int height = 300 + 24 * std::max(0, static_cast<int>(plot.lines.size()) - 9);
+  const int fitting = (plot.height - 80) / 24;
+  const int height = plot.height + 24 * std::max(0, static_cast<int>(plot.lines.size()) - fitting);
   const double top = plot.top ? *plot.top : top_of(plot);
   double first = INFINITY, last = -INFINITY;
   std::size_t longest = 0;
@@ -94,7 +95,7 @@ std::string line_script(const LinePlot& plot) {
     first -= 0.5;
     last += 0.5;
   }
-  std::string text = prologue(480, height, plot.x, plot.y);
+  std::string text = prologue(plot.width, height, plot.x, plot.y);
   text += fmt::format("set rmargin {}\nset xrange [{}:{}]\nset xtics {}\nset yrange [{}:{}]\n", longest + 4, first,
                       last, std::max(1.0, std::ceil((last - first) / 9)), number(plot.bottom), number(top));
   if (plot.logarithmic) text += "set logscale y\nset format y '%.0e'\n";
@@ -206,17 +207,33 @@ std::string Plots::layers(const LayerPlot& plot, const std::string& caption) {
   return figure(layer_script(plot), plot.title, caption);
 }
 
-std::string Plots::figure(const std::string& script, const std::string& title, const std::string& caption) {
+std::string Plots::alone(const LinePlot& plot) {
+  std::string svg = draw(line_script(plot));
+  if (svg.empty()) return "";
+  svg = in_page_colours(svg);
+  const std::size_t inside = svg.find('>') + 1;
+  svg.insert(inside, fmt::format("<title>{}</title><style>{}</style><rect width=\"100%\" height=\"100%\" "
+                                 "fill=\"var(--page)\"/>",
+                                 escaped(plot.title), palette));
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"Helvetica,Arial,sans-serif\"" + svg.substr(4);
+}
+
+/// From <svg to </svg>; empty if gnuplot fails.
+std::string Plots::draw(const std::string& script) {
   std::optional<std::string> drawn;
   if (!failed_) drawn = gnuplot_text(script);
   const std::size_t begin = drawn ? drawn->find("<svg") : std::string::npos;
-  if (begin == std::string::npos) {
-    failed_ = true;
-    return "";
-  }
+  failed_ = begin == std::string::npos;
+  if (failed_) return "";
   std::string svg = drawn->substr(begin);
   cut(svg, "<title>", "</title>");
   cut(svg, "<desc>", "</desc>");
+  return svg;
+}
+
+std::string Plots::figure(const std::string& script, const std::string& title, const std::string& caption) {
+  std::string svg = draw(script);
+  if (svg.empty()) return "";
   std::string symbols = cut(svg, "<defs>", "</defs>");
   while (!cut(symbols, "<filter", "</filter>").empty()) continue;
   if (symbols_.empty())  // the same for all; not display:none, which would hide what refers to it

@@ -19,8 +19,9 @@ struct LinePlot {
   std::string x, y;   // of the axes
   std::vector<PlotLine> lines;
   double bottom = 0;
-  std::optional<double> top;  // else above all lines; what is far above the others is cut off
-  bool logarithmic = false;   // the axis of y; `bottom` and `top` are then needed, and above 0
+  std::optional<double> top;      // else above all lines; what is far above the others is cut off
+  bool logarithmic = false;       // the axis of y; `bottom` and `top` are then needed, and above 0
+  int width = 480, height = 300;  // in pixels; more names than fit make it higher
 };
 
 /// One array of one epoch, layer by layer.
@@ -43,6 +44,8 @@ class Plots {
   /// <figure> with the picture and `caption`, which is HTML.
   std::string lines(const LinePlot& plot, const std::string& caption);
   std::string layers(const LayerPlot& plot, const std::string& caption);
+  /// The picture as an SVG file of its own.
+  std::string alone(const LinePlot& plot);
   /// Whether gnuplot has failed, or is not installed.
   bool failed() const { return failed_; }
   /// What all figures share; belongs at the top of the page.
@@ -50,6 +53,7 @@ class Plots {
 
  private:
   std::string figure(const std::string& script, const std::string& title, const std::string& caption);
+  std::string draw(const std::string& script);
 
   std::string symbols_;
   bool failed_ = false;

@@ -115,7 +115,8 @@ Report report_run(Plan plan, Plots& plots) {
           "<p class=\"quiet\">The same build, processor and number of threads give the same numbers, bit for bit. "
           "<code>tools/train</code> takes the same options, and builds and fetches first what is missing.</p>\n"
           "<h3>Machine</h3>\n" +
-          machine_table(plan.run.read_machines()) + (as_trained ? "" : "<p>The run was in bf16; this report is computed in fp32.</p>\n") +
+          machine_table(plan.run.read_machines()) +
+          (as_trained ? "" : "<p>The run was in bf16; this report is computed in fp32.</p>\n") +
           details("All settings", settings_table(s)));
   return report;
 }

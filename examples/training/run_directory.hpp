@@ -48,8 +48,8 @@ class RunDirectory {
   std::string path_;
 };
 
-/// Draws loss and accuracy over the epochs with gnuplot, as SVG; `judge` names the images that are not trained on. False,
-/// and no picture, if gnuplot is not installed or fails.
+/// Draws loss and accuracy over the epochs with gnuplot, as SVG; `judge` names the images that are not trained on.
+/// False, and no picture, if gnuplot is not installed or fails.
 bool plot_curves(const std::string& path, const std::string& title, const std::string& judge,
                  const std::vector<xtg::nn::EpochResult>& epochs);
 

@@ -143,6 +143,17 @@ check 'neither is tried again' test "$status" -eq 0 -a "$before" = "$(snapshot t
 run trouble.toml --out trouble --list
 check '--list tells both' test "$(grep -cE ' (diverged in epoch 1, step 2|refused: .*)$' output)" -eq 2
 
+run tiny.toml --out whole --curves curves.svg
+if command -v gnuplot > /dev/null; then
+  check '--curves draws a line for each setting' test "$status" -eq 0 -a \
+    "$(grep -cE '>(batch|no norm)<' curves.svg)" -eq 2
+  check 'as a picture of its own' grep -q '^<svg xmlns=' curves.svg
+  check 'in colours that it defines' test "$(grep -o 'var(--[a-z0-9]*)' curves.svg | sort -u |
+    while read -r use; do use=${use#*(}; grep -q -- "${use%)}:" curves.svg || echo "$use"; done)" = ''
+else
+  check '--curves needs gnuplot' test "$status" -eq 2
+fi
+
 # start ARGUMENTS...: the program in the background, its number in $training.
 start() {
   "$program" "$@" > output 2> errors < /dev/null &
@@ -201,6 +212,9 @@ check 'where the data are may differ' test "$status" -eq 0
 
 run --help
 check '--help explains' test "$status" -eq 0 -a "$(grep -c -e '--list' -e '\[\[grid\]\]' output)" -gt 2
+refused 'two views' '*are views: give one*' tiny.toml --list --curves x.svg
+refused '--curves without a file' '*--curves needs the name*' tiny.toml --curves ''
+refused '--curves of nothing' '*no cell has finished an epoch' tiny.toml --out new --curves x.svg
 refused 'no grid' '*which grid*--help*' --out new
 refused 'unknown option' '*--lits*' tiny.toml --lits
 refused 'two grids' '*tiny.toml*' tiny.toml tiny.toml
