@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The exercises of the walkthroughs: the skeleton gets no points and no scolding, the right solution all points, and each
-# wrong one in tests/assignment/exercises/NN-name the hint that its first line names: "// expect: CHECK: part of the hint".
-# With numbers as arguments, only these.
+# wrong one, the right one with the changes in tests/assignment/exercises/NN-name.patch, the hint that the patch names:
+# "expect: CHECK: part of the hint". With numbers as arguments, only these.
 # shellcheck disable=SC2317  # functions are called through check
 set -uo pipefail
 
@@ -30,8 +30,16 @@ if ((${#numbers[@]} == 0)); then
   done
 fi
 for number in "${numbers[@]}"; do
-  folders=("$root/examples/assignment/student" "$root/tests/assignment/solutions/staged"
-    "$root/tests/assignment/exercises/$number"-*)
+  right=$root/tests/assignment/solutions/staged
+  patches=("$root/tests/assignment/exercises/$number"-*.patch)
+  folders=("$root/examples/assignment/student" "$right")
+  for patch in "${patches[@]}"; do
+    folder=${patch##*/}
+    folder=${folder%.patch}
+    mkdir "$folder"
+    python3 "$root/tests/assignment/patched.py" "$patch" "$right/exercise_$number.hpp" > "$folder/exercise_$number.hpp"
+    folders+=("$folder")
+  done
   for i in "${!folders[@]}"; do  # two at a time
     compiled "$number" "${folders[i]}" "program$i" &
     ((i % 2 == 0)) || wait
@@ -49,7 +57,7 @@ for number in "${numbers[@]}"; do
       0) check "$name: is not written yet" not_written ;;
       1) check "$name: gets all points" test "$status" -eq 0 ;;
       *)
-        expect=$(sed -n '1s/^\/\/ expect: //p' "${folders[i]}/exercise_$number.hpp")
+        expect=$(sed -n '1s/^expect: //p' "${patches[i - 2]}")
         check "$name: gets its hint" hinted "${expect%%:*}" "${expect#*: }"
         ;;
     esac
