@@ -56,9 +56,8 @@ std::string broken_invariant(const Probe& p, const Tensor& y) {
 }
 
 constexpr const char* kFirstRows =
-    "[F15] for images only the first N rows are read and written, N the number of images. How many values does a "
-    "channel "
-    "have?";
+    "[F15] for images only the first N rows are read and written, N the number of images. How many values does "
+    "a channel have?";
 
 /// The probe without the rows after the first N.
 Probe beginning(const Probe& p) {

@@ -125,9 +125,8 @@ std::string judge_on(Backward backward, const Gradient& g, const Tensor& dy, con
   const std::size_t N = dy.shape()[0];
   for (const Mistakes form : {Mistakes{0}, kStagedOfPart})
     if (dy.dimension() > 2 && begins_with(got, g.model(first_rows(dy, N), beginning(cache, N), form)))
-      return "[B21] for images the sums run over the first N rows only, N the number of images. How many values share "
-             "a "
-             "mean?";
+      return "[B21] for images the sums run over the first N rows only, N the number of images. How many values "
+             "share a mean?";
   const std::string columns = columns_fault(g.name, got, want);
   if (!columns.empty()) return columns;
   if (fault != "?") return fault + ".";
