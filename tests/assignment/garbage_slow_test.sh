@@ -28,6 +28,9 @@ garbage loop 'for (volatile int i = 0;; i = i + 1) {} return {};'
 check 'hangs' all_checks time
 garbage sleeps 'for (;;) ::pause(); return {};' '#include <unistd.h>'
 check 'sleeps' all_checks time
+garbage aborts 'std::abort();' '#include <cstdlib>'
+index() { all_checks crash && [[ $(field "'an index too large' in p['checks'][0]['hint']") == True ]]; }
+check 'aborts' index
 garbage throws 'throw std::runtime_error("no \"idea\""); return {};' '#include <stdexcept>'
 check 'throws' all_checks exception
 garbage strange 'throw 42; return {};'
@@ -41,6 +44,9 @@ check 'allocates without end' memory
 garbage shapes 'return {xtg::Tensor(xtg::Shape{2, 2}), k.gamma, k.gamma};'
 shape() { [[ $(field "'shape (2, 2), expected (6, 5)' in p['checks'][0]['hint']") == True ]]; }
 check 'gives another shape' shape
+garbage axes 'return {xtg::Tensor(xtg::Shape(100, 1)), k.gamma, k.gamma};'
+axes() { [[ $(field "'shape (1, 1, 1, 1, 1, 1, 1, 1, …), 100 axes, expected (6, 5)' in p['checks'][0]['hint']") == True ]]; }
+check 'gives a hundred axes: eight are shown' axes
 garbage nan 'xtg::Tensor t(dy.shape(), std::nan("")); return {t, k.gamma, k.gamma};' '#include <cmath>'
 not_finite() { [[ $(field "'not finite' in p['checks'][0]['hint']") == True ]] && points 0; }
 check 'gives NaN' not_finite
@@ -80,6 +86,13 @@ grade 1 offset
 check 'E[x²] − E[x]² is F8, 19 points' test "$(field "r['points'], [c['cause'] for c in p['checks'] if c['cause']]")" = "19 ['F8']"
 run grade --no-build --part 1 offset
 check 'the text names the cause' says '(F8)'
+mkdir double && sed 's/^  const Scalar eps.*/&\n  const double* in = x.data();\n  (void)in;/' \
+  "$right/staged/p1_bn_forward.hpp" > double/p1_bn_forward.hpp
+grade 1 double
+in_float() {
+  points 19 && [[ $(field "[(c['id'], c['points'], 'float' in c['hint'] and 'Scalar*' in c['hint'] and 'cannot convert' in c['hint']) for c in p['checks']][11:]") == "[('P1.offset', 0, True)]" ]]
+}
+check 'what does not compile in float costs P1.offset, and is said there' in_float
 # without MEMBERS: a right forward that fills all of the cache but these.
 without() {
   mkdir -p cache

@@ -10,11 +10,21 @@ RUNNING_VAR = "running_var = averaged(running_var, unbiased, settings.momentum);
 RUNNING_MEAN = "running_mean = averaged(running_mean, batch_mean, settings.momentum);"
 UNBIASED = "multiply(variance, Scalar(rows) / Scalar(rows - 1))"
 AXES = "axes.push_back(i);"
+MEAN = "= mean(x, axes)"
+EPS = "const Scalar eps = settings.eps;"
+Y_TO_RETURN = ["return result;\n  }", "return result;\n}"]  # in evaluation, in training
 
 
 def wrong(name, cause, points, *edits, says=""):
     return {"name": name, "cause": cause, "points": points, "edits": edits,
             "says": says}
+
+
+def other_x(name, cause, points, x, y):
+    """Computes with x, made from `given`, and returns y, made from result.y."""
+    return wrong(name, cause, points, ("forward(const Tensor& x,", "forward(const Tensor& given,"),
+                 (EPS, EPS + "const std::size_t N = given.shape()[0], C = gamma.size(), M = given.size() / C; (void)N, (void)M;"
+                  + x), *((old, f"{y} {old}") for old in Y_TO_RETURN))
 
 
 ANSWERS = [
@@ -46,8 +56,27 @@ ANSWERS = [
           says="for images something else is wrong"),
     wrong("running statistics in training", "R6", 8, ("subtract(x, batch_mean)", "subtract(x, running_mean)"),
           (RSTD, "rsqrt(add(running_var, eps))")),
+    wrong("updated running statistics in training", "R6", 11,
+          (Y, "const Tensor m = averaged(running_mean, batch_mean, settings.momentum), "
+              f"v = averaged(running_var, {UNBIASED}, settings.momentum);"
+              "result.y = add(multiply(gamma, divide(subtract(x, m), sqrt(add(v, eps)))), beta);")),
+    other_x("columns as neighbours", "F19", 2, "const Tensor x = transpose(reshape(given, {int(C), int(M)}));",
+            "result.y = reshape(transpose(result.y), given.shape());"),
+    other_x("only the first N rows", "F15", 9, "Tensor x(Shape{N, C}); std::copy_n(given.data(), N * C, x.data());",
+            "Tensor y(given.shape(), 7); std::copy_n(result.y.data(), N * C, y.data()); result.y = y;"),
+    wrong("mean times 1 / M", "F14,F6", 4, (MEAN, "= multiply(sum(x, axes), 1 / rows)"), says="Of two integers that is 0"),
+    wrong("mean and variance times 1 / M", "F14", 4, (MEAN, "= multiply(sum(x, axes), 1 / rows)"),
+          (VARIANCE, "multiply(sum(square(centred), axes), 1 / rows)"), says="mean and variance are both 0"),
+    wrong("a column of sums that do not start at 0", None, 11,
+          (Y, Y + "for (std::size_t i = 1; i < x.size(); i += gamma.size()) result.y.data()[i] += 3;"),
+          says="y is right in columns 0, 2, 3, 4, wrong in 1: do your sums start at 0?"),
+    wrong("a column of NaN", None, 11,
+          (Y, Y + "for (std::size_t i = 2; i < x.size(); i += gamma.size()) result.y.data()[i - 1] = result.y.data()[i] = NAN;"),
+          says="y is right in columns 0, 3, 4, wrong in 1, 2"),
     wrong("momentum reversed", "R1", 17, (UPDATE, "return add(multiply(running, momentum), multiply(fresh, 1 - momentum));")),
     wrong("biased running variance", "R2", 17, (UNBIASED, "variance")),
+    wrong("M / (M − 1) of integers", "R2", 17, (UNBIASED, "multiply(variance, rows / (rows - 1))"),
+          says="M / (M − 1) of two integers is 1"),
     wrong("old statistic forgotten", "R3", 13, (UPDATE, "(void)running; return multiply(fresh, momentum);")),
     wrong("stores σ", "R4", 17, (RUNNING_VAR, RUNNING_VAR.replace("unbiased", "sqrt(unbiased)"))),
     wrong("overwrites", "R4", 13, (UPDATE, "(void)running, (void)momentum; return fresh;")),

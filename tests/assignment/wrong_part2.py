@@ -11,6 +11,8 @@ DRSTD = "sum(multiply(dx_hat, centred), axes)"
 IMAGES = ("Scalar m = Scalar(dy.size() / cache.gamma.size())", "Scalar m = Scalar(dy.shape()[0])")
 FIRST_AXIS = ("i + 1 < dy.dimension()", "i < 1")
 
+ARGUMENTS = ("backward(const Tensor& dy, const BatchNormCache& cache) {", "backward(const Tensor& dy0, const BatchNormCache& cache0) {")
+
 
 def wrong(name, cause, points, *edits, says=""):
     return {"name": name, "cause": cause, "points": points, "edits": edits,
@@ -27,7 +29,13 @@ def short(name, cause, points, dx, says=""):
 
 
 ANSWERS = [
-    wrong("no path through the variance", "B1", 6, (VARIANCE_PATH, "(void)dvariance;")),
+    wrong("no path through the variance", "B1", 6, (VARIANCE_PATH, "(void)dvariance;"), says="Σ dx is 0 in every column"),
+    wrong("-1 / 2 of integers", "B1", 6, (POWER, POWER.replace("-0.5", "-1 / 2")), says="-1 / 2 of integers"),
+    wrong("1 / M of integers", "B3", 6, ("2 / m)", "2 / int(m))"), ("1 / m)", "1 / int(m))"), says="1 / M of two integers"),
+    wrong("1 / M of integers in dmean", "B2", 6, ("1 / m)", "1 / int(m))"), says="1 / M of two integers"),
+    wrong("dcentred through the squares only", "B27", 6, (VARIANCE_PATH, VARIANCE_PATH.replace("add(dcentred, ", "", 1)
+                                                          .replace(");", ";"))),
+    wrong("dcentred lost in dx", "B28", 6, (DX, DX.replace("dcentred", "multiply(dcentred, 0)"))),
     wrong("no path through the mean", "B2", 6, (DX, "(void)dmean; return {dcentred, dgamma, dbeta};")),
     wrong("statistics as constants", "B3", 6, (VARIANCE_PATH, "(void)dvariance;"),
           (DX, "(void)dmean; return {dcentred, dgamma, dbeta};")),
@@ -78,6 +86,27 @@ ANSWERS = [
     wrong("x_hat in drstd", "B15", 6, (DRSTD, DRSTD.replace("centred", "cache.x_hat"))),
     wrong("a factor for every column", None, 6, (DX, DX.replace("add(", "multiply(pow(cache.rstd, 2), add(", 1)
                                                  .replace("1 / m))", "1 / m)))")), says="rstd² times the right one"),
+    wrong("no path through the mean, and the factor 2", "B2+B9", 6, ("2 / m)", "1 / m)"),
+          (DX, "(void)dmean; return {dcentred, dgamma, dbeta};"), says="is 0 in C++.) Second:"),
+    wrong("dgamma and dbeta swapped, dgamma with x", "B13,B13+B13", 14, (DGAMMA, "sum(multiply(dy, cache.x), axes)"),
+          (DX, DX.replace("dgamma, dbeta", "dbeta, dgamma"))),
+    wrong("a sum that does not start at 0", None, 16,
+          (DX, "Tensor unset = dgamma; unset(1) += 7;" + DX.replace("dgamma", "unset")),
+          says="dgamma is right in columns 0, 2, 3, 4, wrong in 1: do your sums start at 0?"),
+    wrong("a sum that starts at NaN", None, 18, (DX, "Tensor unset = dbeta; unset(0) = NAN;" + DX.replace("dbeta", "unset")),
+          says="dbeta is right in columns 1, 2, 3, 4, wrong in 0"),
+    wrong("sums that do not start at 0 for images", None, 16,
+          (DX, "Tensor unset = dgamma; if (dy.dimension() > 2) for (Scalar& s : unset) s += 7;" + DX.replace("dgamma", "unset")),
+          says="x (3, 4, 2, 6)"),
+    wrong("only the first N rows", "B21", 11,
+          (ARGUMENTS[0], ARGUMENTS[1] + """
+           const Shape first = {dy0.shape()[0], cache0.gamma.size()};
+           const auto cut = [&](const Tensor& t) { Tensor rows(first); std::copy_n(t.data(), rows.size(), rows.data()); return rows; };
+           const Tensor dy = cut(dy0);
+           BatchNormCache cache = cache0;
+           cache.x = cut(cache0.x), cache.x_hat = cut(cache0.x_hat);"""),
+          (DX, "Tensor dx(dy0.shape(), 7); const Tensor rows = add(dcentred, multiply(dmean, 1 / m));"
+               "std::copy_n(rows.data(), rows.size(), dx.data()); return {dx, dgamma, dbeta};")),
     wrong("gradient of the wrong sign", "B23", 6, ("return {add(dcentred, multiply(dmean, 1 / m))",
                                                   "return {negative(add(dcentred, multiply(dmean, 1 / m)))")),
     wrong("γ and the factor 2", "B4+B9", 6, (DX_HAT, "dy"), ("2 / m)", "1 / m)")),

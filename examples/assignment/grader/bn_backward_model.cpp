@@ -1,15 +1,13 @@
 #include "assignment/grader/bn_backward_model.hpp"
 
 #include <cmath>
-#include <functional>
 
-#include "tensor/create.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg::assignment {
 namespace {
 
-// The places in the lists of mistakes below.
+// The places in the list of mistakes below.
 enum Dx : std::size_t {
   NoVariancePath,
   NoMeanPath,
@@ -61,31 +59,9 @@ enum Dx : std::size_t {
   MeanWithoutRstd,
   HatForCentred,
   HatTwice,
-  RawForCentred
-};
-
-enum Dgamma : std::size_t {
-  GammaRaw,
-  GammaMean,
-  GammaIsBeta,
-  GammaTimesGamma,
-  GammaCentred,
-  GammaAbsolute,
-  GammaNoEps,
-  GammaZero,
-  GammaNegative,
-  GammaUnbiased,
-  GammaOverPlaces,
-  GammaFirstAxis
-};
-enum Dbeta : std::size_t {
-  BetaMean,
-  BetaIsGamma,
-  BetaTimesGamma,
-  BetaZero,
-  BetaNegative,
-  BetaOverImages,
-  BetaFirstAxis
+  RawForCentred,
+  OnlyThroughSquares,
+  OnlyThroughMean
 };
 
 /// 1/standard deviation, with what can be wrong about it.
@@ -111,11 +87,11 @@ Column factors(double rstd, double M, double N, std::size_t C, Mistakes m) {
   if (made(m, TimesStddev)) f = {1 / rstd, 1 / rstd, 1 / rstd};
   if (made(m, DirectWithoutRstd)) f.direct = f.mean = 1;  // the mean is that of the direct path
   if (made(m, MeanWithoutRstd)) f.mean = 1;
-  if (made(m, NoDirectPath)) f.direct = 0;
+  if (made(m, NoDirectPath) || made(m, OnlyThroughSquares) || made(m, OnlyThroughMean)) f.direct = 0;
   if (made(m, FirstTermOverM)) f.direct /= M;
   f.mean *= M / (made(m, Sums) || made(m, MeanSum) ? 1 : made(m, BothUnbiased) || made(m, MeanUnbiased) ? n - 1 : n);
   if (made(m, MeanSign)) f.mean = -f.mean;
-  if (made(m, NoMeanPath) || made(m, BothForgotten)) f.mean = 0;
+  if (made(m, NoMeanPath) || made(m, BothForgotten) || made(m, OnlyThroughSquares)) f.mean = 0;
   f.variance *= M / (made(m, Sums) || made(m, VarianceSum)                ? 1
                      : made(m, BothUnbiased) || made(m, VarianceUnbiased) ? n - 1
                                                                           : n);
@@ -125,7 +101,7 @@ Column factors(double rstd, double M, double N, std::size_t C, Mistakes m) {
   if (made(m, WrongSign)) f.variance = -f.variance;
   if (made(m, Half)) f.variance /= 2;
   if (made(m, Doubled)) f.variance *= 2;
-  if (made(m, NoVariancePath) || made(m, BothForgotten)) f.variance = 0;
+  if (made(m, NoVariancePath) || made(m, BothForgotten) || made(m, OnlyThroughMean)) f.variance = 0;
   double all = 1;
   if (made(m, AllTimesM)) all = M;
   if (made(m, AllOverM)) all = 1 / M;
@@ -162,6 +138,7 @@ std::pair<double, double> gammas(double gamma, Mistakes m) {
   return {gamma, made(m, GammaOutside) ? 1 : gamma};
 }
 
+constexpr const char* kGrows = "The error grows with the mean of x.";
 constexpr const char* kFirstAxis =
     "for images the sums run over the first axis alone, so every place has its own. Which values share a mean? (A "
     "matrix "
@@ -171,12 +148,16 @@ constexpr const char* kFirstAxis =
 
 const std::vector<Mistake> kInputGradientMistakes = {
     {"B1",
-     "the path through the variance is missing: Σ dx is 0 in every column, but Σ dx·x_hat is not. The variance "
-     "depends on every x."},
-    {"B2", "the path through the mean is missing: Σ dx is not 0. If all x of a channel grow by 1, what becomes of y?"},
+     "the path through the variance is missing: the variance depends on every x. (If the path is in your code: 1 / M "
+     "and -1 / 2 of integers are 0 in C++.)",
+     "Σ dx is 0 in every column here, but Σ dx·x_hat is not."},
+    {"B2",
+     "the path through the mean is missing. If all x of a channel grow by 1, what becomes of y? (If the path is in "
+     "your code: 1 / M of two integers is 0 in C++.)",
+     "Σ dx is not 0 here."},
     {"B3",
      "mean and variance are taken for constants. That is the gradient in evaluation; in training both depend on "
-     "x."},
+     "x. (If their paths are in your code: 1 / M of two integers is 0 in C++.)"},
     {"B4", "gamma is missing: how does y depend on x_hat?"},
     {"B5", "both means over the batch are sums here: a 1/M has got lost. How much does the mean change if one x does?"},
     {"B5",
@@ -189,19 +170,18 @@ const std::vector<Mistake> kInputGradientMistakes = {
     {"B6", "M − 1 instead of M in the term through the variance: which variance does the forward normalize with?"},
     {"B6", "M − 1 instead of M in the term through the mean."},
     {"B7",
-     "the gradient of the variance has the wrong power of (variance + eps), so the error of a column grows with its "
-     "variance. What is the derivative of v^(−1/2)? (x − mean twice in the place of "
-     "x_hat gives the same.)"},
+     "the gradient of the variance has the wrong power of (variance + eps). What is the derivative of v^(−1/2)? "
+     "(x − mean twice in the place of x_hat gives the same.)",
+     "The error of a column grows with its variance."},
     {"B8", "the term through the variance has the wrong sign: if the variance grows, does x_hat grow or shrink?"},
     {"B9", "the term through the variance is half of what it should be: what is the derivative of (x − mean)²?"},
     {"B9", "the term through the variance is twice what it should be: is the exponent of v^(−1/2) in its derivative?"},
     {"B10", "the backward leaves eps out, which the forward has. The cache has what both can share."},
-    {"B11",
-     "the factor rstd is missing: each column of dx is too large by its standard deviation. x_hat is (x − mean) "
-     "times what?"},
+    {"B11", "the factor rstd is missing: x_hat is (x − mean) times what?",
+     "Each column of dx is the right one times its standard deviation."},
     {"B11", "the factor rstd is there twice."},
-    {"B12", "x stands in the sum over the batch where x_hat should: the error grows with the mean of x."},
-    {"B12", "the term through the variance is proportional to x instead of x_hat: the error grows with the mean of x."},
+    {"B12", "x stands in the sum over the batch where x_hat should.", kGrows},
+    {"B12", "the term through the variance is proportional to x instead of x_hat.", kGrows},
     {"B12", "x stands in both places where x_hat should, in the sum over the batch and in front of it."},
     {"B15",
      "a factor rstd is missing in the path through the variance. In the short form: x − mean stands in the sum over "
@@ -215,13 +195,12 @@ const std::vector<Mistake> kInputGradientMistakes = {
     {"B18", "gamma comes in twice."},
     {"B18", "dx is divided by gamma, where y is gamma times x_hat."},
     {"B11", "dx is divided by rstd: which is right, if a column of x twice as wide gives the same y?"},
-    {"B19",
-     "the direct term is divided by M, and the two others are right: with a common 1/M in front, what has to stand "
-     "before dx_hat?"},
+    {"B19", "the direct term is divided by M: with a common 1/M in front, what has to stand before dx_hat?",
+     "The two other terms are right."},
     {"B20", "dx is M times too large: a 1/M in front has got lost."},
     {"B20", "dx is too small by 1/M: is the loss a sum or a mean? Here dy says it all."},
     {"B21", "for images the sums are divided by the number of images. How many values share a mean?"},
-    {"B22", "dx is 0: was it ever written?"},
+    {"B22", "dx is 0: was it ever written? (Is it divided by M? 1 / M of two integers is 0 in C++.)"},
     {"B22", "dx is dy: nothing of the layer is in it."},
     {"B23", "dx has the opposite sign."},
     {"B24", "the direct path is missing: with mean and variance held, dx_hat is not without effect."},
@@ -236,46 +215,23 @@ const std::vector<Mistake> kInputGradientMistakes = {
     {"B26", kFirstAxis},
     {"B26", kFirstAxis},
     {"B21", "the sums are divided by the number of all elements of x. How many values share a mean?"},
-    {"B11",
-     "the factor rstd is missing in the direct path, from x_hat to x − mean; the path through the variance is right."},
-    {"B11", "the factor rstd is missing in the path through the mean; the others are right."},
+    {"B11", "the factor rstd is missing in the direct path, from x_hat to x − mean.",
+     "The path through the variance is right."},
+    {"B11", "the factor rstd is missing in the path through the mean.", "The others are right."},
     {"B15",
      "x_hat stands where x − mean should in the path through the variance: the derivative of (x − mean)² or of "
      "(x − mean)·rstd?"},
     {"B15", "x_hat stands in both places of the path through the variance where x − mean should."},
-    {"B12",
-     "x stands in the sum for drstd where x − mean should: what does rstd multiply in the forward? The error grows "
-     "with the mean of x."},
+    {"B12", "x stands in the sum for drstd where x − mean should: what does rstd multiply in the forward?", kGrows},
+    {"B27",
+     "dc, the gradient of x − mean, has two parts that add: through x_hat and through the squares. Only the one "
+     "through the squares is here (an = in the place of a +=?)."},
+    {"B28",
+     "dx has two parts that add: dc, the gradient of x − mean, and the one through the mean. Only the second is here; "
+     "dc itself is missing."},
 };
 
-const std::vector<Mistake> kGammaMistakes = {
-    {"B13", "dgamma sums dy·x; in y, gamma multiplies x_hat. It is off by a part that grows with the mean of x."},
-    {"B13",
-     "dgamma is a mean over the batch: every x of a channel feels the same gamma. Do their gradients add up or "
-     "average?"},
-    {"B13", "dgamma and dbeta have changed places: this is the other one."},
-    {"B13", "gamma is a factor of dgamma: the derivative of gamma·x_hat with respect to gamma has none."},
-    {"B13", "dgamma sums dy·(x − mean): a factor rstd is missing."},
-    {"B13", "dgamma has x_hat in absolute value."},
-    {"B10", "dgamma has an x_hat without eps."},
-    {"B22", "dgamma is 0: was it ever written?"},
-    {"B23", "dgamma has the opposite sign."},
-    {"B6", "dgamma has an x_hat with the variance over M − 1."},
-    {"B13", "for images dgamma is divided by the number of places: it is a sum over all of them."},
-    {"B26", "for images dgamma is summed over the first axis alone. Over which axes is gamma broadcast?"},
-};
-
-const std::vector<Mistake> kBetaMistakes = {
-    {"B13",
-     "dbeta is a mean over the batch: every y of a channel feels the same beta. Do their gradients add up or "
-     "average?"},
-    {"B13", "dgamma and dbeta have changed places: this is the other one."},
-    {"B13", "gamma is a factor of dbeta: the derivative of gamma·x_hat + beta with respect to beta has none."},
-    {"B22", "dbeta is 0: was it ever written?"},
-    {"B23", "dbeta has the opposite sign."},
-    {"B13", "for images dbeta is divided by the number of images: it is a sum over all of them."},
-    {"B26", "for images dbeta is summed over the first axis alone. Over which axes is beta broadcast?"},
-};
+const Mistakes kStagedOfPart = Mistakes{1} << FirstAxisStaged;
 
 Tensor dx_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
   const std::size_t C = k.gamma.size(), M = k.x.size() / C;
@@ -306,54 +262,6 @@ Tensor dx_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
                                        f.variance * x_hat * sum_hat[s] / n[s]);
   }
   return dx;
-}
-
-namespace {
-
-/// Σ dy·factor, which the mistakes change: the sum over all rows, or over the first axis alone.
-Tensor parameter_gradient(const Tensor& dy, bool first_axis_only,
-                          const std::function<double(std::size_t i, std::size_t c)>& factor) {
-  const Shape& shape = dy.shape();
-  Tensor result = zeros(first_axis_only ? Shape(shape.begin() + 1, shape.end()) : Shape{shape.back()});
-  for (std::size_t i = 0; i < dy.size(); ++i)
-    result.data()[i % result.size()] +=
-        static_cast<Scalar>(factor(i, i % shape.back()) * static_cast<double>(dy.data()[i]));
-  return result;
-}
-
-}  // namespace
-
-Tensor dgamma_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
-  const std::size_t C = k.gamma.size();
-  const auto n = static_cast<double>(k.x.size() / C), images = static_cast<double>(k.x.shape()[0]);
-  return parameter_gradient(dy, made(m, GammaFirstAxis), [&](std::size_t i, std::size_t c) {
-    const auto x = static_cast<double>(k.x.data()[i]), mean = static_cast<double>(k.mean.data()[c]);
-    const auto v = static_cast<double>(k.variance.data()[c]);
-    double factor = static_cast<double>(k.x_hat.data()[i]);
-    if (made(m, GammaRaw)) factor = x;
-    if (made(m, GammaCentred)) factor = x - mean;
-    if (made(m, GammaNoEps)) factor = (x - mean) / std::sqrt(v);
-    if (made(m, GammaUnbiased)) factor = (x - mean) / std::sqrt(v * n / (n - 1) + k.eps);
-    if (made(m, GammaIsBeta)) factor = 1;
-    if (made(m, GammaAbsolute)) factor = std::abs(factor);
-    if (made(m, GammaMean)) factor /= n;
-    if (made(m, GammaOverPlaces)) factor /= n / images;
-    if (made(m, GammaTimesGamma)) factor *= static_cast<double>(k.gamma.data()[c]);
-    if (made(m, GammaNegative)) factor = -factor;
-    return made(m, GammaZero) ? 0 : factor;
-  });
-}
-
-Tensor dbeta_model(const Tensor& dy, const BatchNormCache& k, Mistakes m) {
-  const auto n = static_cast<double>(k.x.size() / k.gamma.size()), images = static_cast<double>(k.x.shape()[0]);
-  return parameter_gradient(dy, made(m, BetaFirstAxis), [&](std::size_t i, std::size_t c) {
-    double factor = made(m, BetaIsGamma) ? static_cast<double>(k.x_hat.data()[i]) : 1;
-    if (made(m, BetaMean)) factor /= n;
-    if (made(m, BetaOverImages)) factor /= images;
-    if (made(m, BetaTimesGamma)) factor *= static_cast<double>(k.gamma.data()[c]);
-    if (made(m, BetaNegative)) factor = -factor;
-    return made(m, BetaZero) ? 0 : factor;
-  });
 }
 
 }  // namespace xtg::assignment

@@ -32,7 +32,11 @@ enum Forward : std::size_t {
   PerImage,
   ShiftedFirst,
   EpsAddedToRoot,
-  PerSample
+  PerSample,
+  ChannelsFirst,
+  UpdatedInTraining,
+  ZeroMean,
+  ZeroStatistics
 };
 enum Evaluation : std::size_t {
   BatchStatistics,
@@ -47,7 +51,8 @@ enum Evaluation : std::size_t {
   EvalBiasCorrected,
   EvalBatchMean,
   EvalBatchVariance,
-  EvalMixed
+  EvalMixed,
+  EvalChannelsFirst
 };
 enum Update : std::size_t {
   Reversed,
@@ -67,6 +72,11 @@ enum Update : std::size_t {
   RunningCountsAll
 };
 
+/// The channel of element i.
+std::size_t channel_of(std::size_t i, const Shape& shape, Mistakes m) {
+  return made(m, ChannelsFirst) ? i / (count(shape) / shape.back()) : i % shape.back();
+}
+
 /// Which set of values an element is normalized with.
 std::size_t set_of(std::size_t i, const Shape& shape, Mistakes m) {
   const std::size_t C = shape.back(), places = count(shape) / shape[0];
@@ -75,7 +85,12 @@ std::size_t set_of(std::size_t i, const Shape& shape, Mistakes m) {
   if (made(m, FirstAxisOnly)) return i % places;
   if (made(m, PerImage) && shape.size() > 2) return i / places * C + i % C;
   if (made(m, PerSample) && shape.size() > 2) return i / places;
-  return i % C;
+  return channel_of(i, shape, m);
+}
+
+/// Whether there are more sets than channels.
+bool sets_of_their_own(Mistakes m) {
+  return made(m, RowStatistics) || made(m, PerImage) || made(m, PerSample) || made(m, FirstAxisOnly);
 }
 
 struct Statistics {
@@ -91,6 +106,7 @@ Statistics statistics(const Tensor& x, Mistakes m) {
   }
   const auto images = static_cast<double>(x.shape()[0]);
   for (std::size_t s = 0; s < n.size(); ++s) mean[s] /= made(m, SumForMean) ? 1 : made(m, CountsImages) ? images : n[s];
+  if (made(m, ZeroMean) || made(m, ZeroStatistics)) mean.assign(mean.size(), 0);
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double centred = static_cast<double>(x.data()[i]) - (made(m, NotCentredVariance) ? 0 : mean[set(i)]);
     variance[set(i)] += made(m, AbsoluteDeviation) ? std::abs(centred) : centred * centred;
@@ -102,6 +118,7 @@ Statistics statistics(const Tensor& x, Mistakes m) {
                                                : n[s];
     if (made(m, AbsoluteDeviation)) variance[s] *= variance[s];  // its root is the mean absolute deviation
   }
+  if (made(m, ZeroStatistics)) variance.assign(variance.size(), 0);
   return {mean, variance};
 }
 
@@ -119,18 +136,23 @@ std::vector<double> doubles(const Tensor& x) { return {x.begin(), x.end()}; }
 /// y from statistics by set.
 Tensor affine(const Probe& p, const Statistics& s, Mistakes m) {
   Tensor y(p.x.shape());
-  const std::size_t C = p.gamma.size();
   for (std::size_t i = 0; i < y.size(); ++i) {
-    const std::size_t set = set_of(i, p.x.shape(), m);
+    const std::size_t set = set_of(i, p.x.shape(), m), c = channel_of(i, p.x.shape(), m);
     const auto x = static_cast<double>(p.x.data()[i]);
     const double x_hat = (made(m, NotCentred) ? x : x - s.mean[set]) * scale(s.variance[set], p.eps, m);
-    double gamma = static_cast<double>(p.gamma.data()[i % C]), beta = static_cast<double>(p.beta.data()[i % C]);
+    double gamma = static_cast<double>(p.gamma.data()[c]), beta = static_cast<double>(p.beta.data()[c]);
     if (made(m, Swapped)) std::swap(gamma, beta);
     if (made(m, NoGamma)) gamma = 1;
     if (made(m, NoBeta)) beta = 0;
     y.data()[i] = static_cast<Scalar>(made(m, ShiftedFirst) ? gamma * (x_hat + beta) : gamma * x_hat + beta);
   }
   return y;
+}
+
+/// y from running statistics, which are those of channels.
+Tensor affine_of(const Probe& p, const Running& running, Mistakes m) {
+  if (sets_of_their_own(m)) throw std::invalid_argument("affine_of: such statistics do not fit the running ones");
+  return affine(p, {doubles(running.mean), doubles(running.var)}, m);
 }
 
 Tensor to_tensor(const std::vector<double>& values, std::size_t n) {
@@ -143,8 +165,8 @@ Tensor to_tensor(const std::vector<double>& values, std::size_t n) {
 
 const std::vector<Mistake> kForwardMistakes = {
     {"F1",
-     "the variance that normalizes is divided by M − 1 here. The columns of x_hat then have a variance below 1. "
-     "Which divisor gives them variance 1?"},
+     "the variance that normalizes is divided by M − 1 here. Which divisor gives the columns of x_hat variance 1?",
+     "Theirs is below 1 here."},
     {"F2", "the centred x is divided by the variance. Which power of it has the unit of x?"},
     {"F3", "eps is added after the root. Where does it stand in √(variance + eps)?"},
     {"F4", "eps is not used (or is not the settings' eps). What happens to a channel that is constant?"},
@@ -172,6 +194,15 @@ const std::vector<Mistake> kForwardMistakes = {
     {"F18", "beta is added before gamma multiplies: scale first, then shift."},
     {"F3", "eps is added twice, inside the root and outside."},
     {"F17", "for images every image has its own mean and variance over all its values: that is layer norm."},
+    {"F19",
+     "the array is read as if the numbers of a channel were neighbours, with an index such as c*M + i. It is "
+     "row-major, and a row is one number of every channel: where does row i begin?"},
+    {"R6",
+     "training updates the running statistics and then normalizes with the new ones. What should it use, and what are "
+     "those for?"},
+    {"F14",
+     "the mean is taken for 0, in the variance and in x − mean. (Is it a sum times 1 / M? Of two integers that is 0.)"},
+    {"F14", "mean and variance are both 0. (Are they sums times 1 / M? Of two integers that is 0.)"},
 };
 
 const std::vector<Mistake> kEvaluationMistakes = {
@@ -190,6 +221,9 @@ const std::vector<Mistake> kEvaluationMistakes = {
     {"R5", "evaluation uses the mean of the batch with the running variance."},
     {"R5", "evaluation uses the running mean with the variance of the batch."},
     {"R8", "evaluation updates the running statistics and then normalizes with the new ones: it should only read."},
+    {"F19",
+     "evaluation reads the array as if the numbers of a channel were neighbours, with an index such as c*M + i. It is "
+     "row-major, and a row is one number of every channel: where does row i begin?"},
 };
 
 const std::vector<Mistake> kRunningMistakes = {
@@ -198,7 +232,7 @@ const std::vector<Mistake> kRunningMistakes = {
      "courses: of the old one)."},
     {"R2",
      "the running variance receives the biased variance. Normalizing divides by M; what estimates the variance of "
-     "all images from a sample of M?"},
+     "all images from a sample of M? (If the correction is in your code: M / (M − 1) of two integers is 1 in C++.)"},
     {"R3",
      "the old running statistic is forgotten: after many steps on the same batch the running mean should be the "
      "batch's."},
@@ -235,7 +269,8 @@ BatchNormResult right_forward(const Probe& p) {
 }
 
 Tensor forward_model(const Probe& p, const Running& running, Mistakes m) {
-  if (made(m, RunningInTraining)) return affine(p, {doubles(running.mean), doubles(running.var)}, m);
+  if (made(m, UpdatedInTraining)) return affine_of(p, running_model(p, running, 0.1, 0), m);
+  if (made(m, RunningInTraining)) return affine_of(p, running, m);
   return affine(p, statistics(p.x, m), m);
 }
 
@@ -257,7 +292,7 @@ Tensor evaluation_model(const Probe& p, const Running& running, Mistakes m) {
   Mistakes as_forward = 0;
   const std::vector<std::pair<Evaluation, Forward>> same = {
       {EvalNoEps, NoEps},   {EvalNoRoot, NoRoot},   {EvalEpsOutside, EpsOutside}, {EvalNoGamma, NoGamma},
-      {EvalNoBeta, NoBeta}, {EvalSwapped, Swapped}, {EvalNotCentred, NotCentred}};
+      {EvalNoBeta, NoBeta}, {EvalSwapped, Swapped}, {EvalNotCentred, NotCentred}, {EvalChannelsFirst, ChannelsFirst}};
   for (const auto& [evaluation, forward] : same)
     if (made(m, evaluation)) as_forward |= Mistakes{1} << forward;
   return affine(p, s, as_forward);

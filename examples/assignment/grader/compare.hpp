@@ -18,6 +18,15 @@ bool same_answer(const Tensor& a, const Tensor& b);
 /// wrong with it, beginning with `name`: the shape, a NaN, zeros only. Or "?" if it is just other numbers.
 std::string plain_fault(const std::string& name, const Tensor& a, const Tensor& b, double tolerance = 1e-9);
 
+/// The first n rows of t (…, C), as a matrix (n, C).
+Tensor first_rows(const Tensor& t, std::size_t n);
+
+/// Whether a begins with the numbers of b, in row-major order.
+bool begins_with(const Tensor& a, const Tensor& b);
+
+/// "dx is right in columns 0 and 3, wrong in 1 and 2: …"; "" if no column is right, a column being the last axis.
+std::string columns_fault(const std::string& name, const Tensor& a, const Tensor& b, double tolerance = 1e-9);
+
 /// "0.5, 2, −1": a few digits each, of all or the first six.
 std::string list(const std::vector<double>& values);
 

@@ -133,7 +133,7 @@ const std::vector<Mistake> kGroupBackwardMistakes = with_sets({
      "gamma is pulled out of the means. That is allowed where it is one number for the whole set, as in batch norm; "
      "here it varies within the set."},
     {"B1", "the path through the variance is missing."},
-    {"B2", "the path through the mean is missing: Σ dx over a set is not 0."},
+    {"B2", "the path through the mean is missing.", "Σ dx over a set is not 0."},
     {"B3", "mean and variance are taken for constants."},
     {"B4", "gamma is missing in dx."},
     {"B5", "the means over the set are sums: how much does the mean change if one x does?"},

@@ -31,7 +31,9 @@ bool explains(const Diagnosis& diagnosis, const std::vector<Outputs>& answers, M
 std::string named(const std::vector<Mistake>& known, const Diagnosis& diagnosis, const std::vector<Outputs>& answers) {
   const auto bit = [](std::size_t i) { return Mistakes{1} << i; };
   for (std::size_t i = 0; i < known.size(); ++i)
-    if (explains(diagnosis, answers, bit(i))) return std::string("[") + known[i].id + "] " + known[i].hint;
+    if (explains(diagnosis, answers, bit(i)))
+      return std::string("[") + known[i].id + "] " + known[i].hint + (*known[i].alone == '\0' ? "" : " ") +
+             known[i].alone;
   for (std::size_t i = 0; i < known.size(); ++i)
     for (std::size_t j = i + 1; j < known.size(); ++j)
       if (explains(diagnosis, answers, bit(i) | bit(j)))

@@ -13,8 +13,9 @@
 namespace xtg::assignment {
 
 struct Mistake {
-  const char* id;    // "F1"
-  const char* hint;  // what to think about; never the solution
+  const char* id;          // "F1"
+  const char* hint;        // what to think about; never the solution
+  const char* alone = "";  // what is true of the numbers besides, if no second mistake is made
 };
 
 /// Bit i set: mistake i of a list is made.

@@ -55,6 +55,17 @@ std::string broken_invariant(const Probe& p, const Tensor& y) {
          "transposed or mixed up?";
 }
 
+constexpr const char* kFirstRows =
+    "[F15] for images only the first N rows are read and written, N the number of images. How many values does "
+    "a channel have?";
+
+/// The probe without the rows after the first N.
+Probe beginning(const Probe& p) {
+  Probe first = p;
+  first.x = first_rows(p.x, p.x.shape()[0]);
+  return first;
+}
+
 std::string judge_output(Forward forward, const Probe& p) {
   const Tensor y = trained(forward, p);
   const std::string fault = plain_fault("y", y, right_forward(p).y);
@@ -66,6 +77,9 @@ std::string judge_output(Forward forward, const Probe& p) {
                 [&](std::size_t i, Mistakes m) { return Outputs{forward_model(probes[i], at_first(probes[i]), m)}; },
                 probes.size() - 1});
   if (!named.empty()) return named;
+  if (p.x.dimension() > 2 && begins_with(y, right_forward(beginning(p)).y)) return kFirstRows;
+  const std::string columns = columns_fault("y", y, right_forward(p).y);
+  if (!columns.empty()) return columns;
   return fault != "?" ? fault : broken_invariant(p, y);
 }
 
@@ -183,6 +197,8 @@ std::string judge_evaluation(Forward forward) {
          [&](std::size_t i, Mistakes m) { return Outputs{evaluation_model(probes[i], at_first(probes[i]), m)}; },
          probes.size() - 1});
     if (!named.empty()) return named;
+    if (p.x.dimension() > 2 && begins_with(evaluated(forward, p), evaluation_model(beginning(p), at_first(p), 0)))
+      return kFirstRows;
     if (fault != "?") return fault + ".";
     return "y in evaluation is not gamma·(x − running_mean)/√(running_var + eps) + beta.";
   }
@@ -213,7 +229,7 @@ std::string judge_untouched(Forward forward) {
 std::string judge_constant(Forward forward) {
   const Probe p = constant_column_probe();
   const std::string hint = judge_output(forward, p);
-  if (hint.compare(0, 1, "[") == 0 || all_finite(trained(forward, p))) return hint;
+  if (hint.compare(0, 1, "[") == 0 || !only_constant_column_blows_up(trained(forward, p))) return hint;
   return "[F4] a channel that is constant gives NaN or infinity: its variance is 0. What is eps for?";
 }
 

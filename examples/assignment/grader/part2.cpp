@@ -11,6 +11,7 @@
 #include "tensor/elementwise.hpp"
 #include "tensor/random.hpp"
 #include "tensor/safetensors.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::assignment {
 namespace {
@@ -18,6 +19,14 @@ namespace {
 BatchNormCache cache_of(const Probe& p) { return right_forward(p).cache; }
 
 using Model = Tensor (*)(const Tensor& dy, const BatchNormCache& cache, Mistakes mistakes);
+
+/// The cache without the rows after the first n.
+BatchNormCache beginning(const BatchNormCache& k, std::size_t n) {
+  BatchNormCache first = k;
+  first.x = first_rows(k.x, n);
+  first.x_hat = first_rows(k.x_hat, n);
+  return first;
+}
 
 /// One of the three gradients: its name, how to get it, what can be wrong with it.
 struct Gradient {
@@ -113,10 +122,18 @@ std::string judge_on(Backward backward, const Gradient& g, const Tensor& dy, con
        [&](std::size_t i, Mistakes m) { return Outputs{g.model(probes[i].dy, cache_of(probes[i]), m)}; },
        probes.size() - 1});
   if (!named.empty()) return named;
+  const std::size_t N = dy.shape()[0];
+  for (const Mistakes form : {Mistakes{0}, kStagedOfPart})
+    if (dy.dimension() > 2 && begins_with(got, g.model(first_rows(dy, N), beginning(cache, N), form)))
+      return "[B21] for images the sums run over the first N rows only, N the number of images. How many values "
+             "share a mean?";
+  const std::string columns = columns_fault(g.name, got, want);
+  if (!columns.empty()) return columns;
   if (fault != "?") return fault + ".";
   if (got.shape() == dy.shape() && g.model == dx_model) return broken_invariant(cache, got, want);
   return std::string(g.name) + " is " + list({got.begin(), got.end()}) + ", a gradient check gives " +
-         list({want.begin(), want.end()}) + " (random dy, x (6, 5)). Write down one y as a function of it.";
+         list({want.begin(), want.end()}) + " (random dy, x " + to_string(dy.shape()) +
+         "). Write down one y as a function of it. And do your sums start at 0?";
 }
 
 std::string judge(Backward backward, const Gradient& g, const Probe& p) {
@@ -143,7 +160,7 @@ std::string judge_parameters(Backward backward, const Gradient& g) {
 
 std::string judge_constant(Backward backward) {
   const Probe p = constant_column_probe();
-  if (!all_finite(backward(p.dy, cache_of(p)).dx))
+  if (only_constant_column_blows_up(backward(p.dy, cache_of(p)).dx))
     return "[B10] a channel that is constant gives NaN or infinity: its variance is 0. What is eps for?";
   return judge(backward, kDx, p);
 }

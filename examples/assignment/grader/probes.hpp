@@ -18,6 +18,8 @@ struct Probe {
 Probe matrix_probe(double eps = 1e-5);
 /// The same with a constant third column.
 Probe constant_column_probe();
+/// Whether that column of y, and no other, has a NaN or infinity.
+bool only_constant_column_blows_up(const Tensor& y);
 /// Images: (3, 4, 2, 6).
 Probe image_probe(double eps = 1e-5);
 /// Rows × columns of a seed's own numbers.

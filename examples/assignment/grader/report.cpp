@@ -111,9 +111,10 @@ Verdict verdict_of(const std::string& text, const std::string& word, bool in_tim
     return {"time", "did not come to an end: the grader stopped it. Is there a loop that never ends?"};
   if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
-    const std::string more = signal == SIGSEGV   ? ": an index out of range, or a recursion without end?"
-                             : signal == SIGABRT ? ": an exception that nobody caught, or a damaged heap?"
-                                                 : "";
+    const std::string more = signal == SIGSEGV ? ": an index out of range, or a recursion without end?"
+                             : signal == SIGABRT
+                                 ? ": an index too large, an exception that nobody caught, or a damaged heap?"
+                                 : "";
     return {"crash", "crashed with signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")" + more};
   }
   if (text.compare(0, word.size(), word) != 0 || text.size() <= word.size())
