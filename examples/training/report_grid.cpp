@@ -17,7 +17,7 @@ namespace {
 /// The cells that differ only in their seed.
 struct Group {
   GridGroup summary;
-  std::string name;  // "group", or "group, lr 0.1" where that varies as well
+  std::string name;  // "group", or "group, lr 0.1" or "no norm, fixup" where these vary as well
   std::vector<const GridCell*> cells;
 };
 
@@ -25,7 +25,11 @@ std::string name_of(const Axes& axes, const std::set<std::string>& varying) {
   std::string name;
   for (const auto& [axis, value] : axes) {
     if (varying.count(axis) == 0 && !(varying.empty() && axis == "norm")) continue;
-    name += (name.empty() ? "" : ", ") + (axis == "norm" ? (value == "none" ? "no norm" : value) : axis + " " + value);
+    if (value == "false") continue;
+    const std::string part = axis == "norm"    ? (value == "none" ? "no norm" : value)
+                             : value == "true" ? axis
+                                               : axis + " " + value;
+    name += (name.empty() ? "" : ", ") + part;
   }
   return name.empty() ? "all" : name;
 }
