@@ -24,7 +24,8 @@ Tensor first_rows(const Tensor& t, std::size_t n);
 /// Whether a begins with the numbers of b, in row-major order.
 bool begins_with(const Tensor& a, const Tensor& b);
 
-/// "dx is right in columns 0 and 3, wrong in 1 and 2: …"; "" if no column is right, a column being the last axis.
+/// "dx is right in columns 0, 3, wrong in 1, 2: …"; "" if all columns are right, or all wrong. Column c is what has the
+/// index c on the last axis.
 std::string columns_fault(const std::string& name, const Tensor& a, const Tensor& b, double tolerance = 1e-9);
 
 /// "0.5, 2, −1": a few digits each, of all or the first six.

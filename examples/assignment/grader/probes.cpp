@@ -22,13 +22,15 @@ Probe make(const Shape& shape, double eps, std::uint64_t seed, double offset) {
   return probe;
 }
 
+constexpr std::size_t kColumns = 5, kConstant = 2;  // of constant_column_probe: its width, and which one is constant
+
 }  // namespace
 
-Probe matrix_probe(double eps) { return make({6, 5}, eps, 11, 12); }
+Probe matrix_probe(double eps) { return make({6, kColumns}, eps, 11, 12); }
 
 Probe constant_column_probe() {
   Probe probe = matrix_probe();
-  for (std::size_t i = 2; i < probe.x.size(); i += 5) probe.x.data()[i] = 3;
+  for (std::size_t i = kConstant; i < probe.x.size(); i += kColumns) probe.x.data()[i] = 3;
   return probe;
 }
 
@@ -36,7 +38,7 @@ bool only_constant_column_blows_up(const Tensor& y) {
   bool blows_up = false;
   for (std::size_t i = 0; i < y.size(); ++i) {
     if (std::isfinite(y.data()[i])) continue;
-    if (i % 5 != 2) return false;
+    if (i % kColumns != kConstant) return false;
     blows_up = true;
   }
   return blows_up;
