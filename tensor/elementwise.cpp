@@ -58,8 +58,20 @@ Tensor divide(const Tensor& a, const Tensor& b) {
 Tensor add(const Tensor& a, Scalar b) {
   return map(a, [b](Scalar v) { return v + b; });
 }
+Tensor subtract(const Tensor& a, Scalar b) {
+  return map(a, [b](Scalar v) { return v - b; });
+}
+Tensor subtract(Scalar a, const Tensor& b) {
+  return map(b, [a](Scalar v) { return a - v; });
+}
 Tensor multiply(const Tensor& a, Scalar b) {
   return map(a, [b](Scalar v) { return v * b; });
+}
+Tensor divide(const Tensor& a, Scalar b) {
+  return map(a, [b](Scalar v) { return v / b; });
+}
+Tensor divide(Scalar a, const Tensor& b) {
+  return map(b, [a](Scalar v) { return a / v; });
 }
 Tensor pow(const Tensor& x, Scalar p) {
   return map(x, [p](Scalar v) { return std::pow(v, p); });

@@ -12,7 +12,12 @@ Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor divide(const Tensor& a, const Tensor& b);
 
 Tensor add(const Tensor& a, Scalar b);
+Tensor subtract(const Tensor& a, Scalar b);
+Tensor subtract(Scalar a, const Tensor& b);
 Tensor multiply(const Tensor& a, Scalar b);
+/// Each quotient is rounded once: nothing is multiplied by a reciprocal.
+Tensor divide(const Tensor& a, Scalar b);
+Tensor divide(Scalar a, const Tensor& b);
 /// x^p and a^b, as std::pow.
 Tensor pow(const Tensor& x, Scalar p);
 Tensor pow(const Tensor& a, const Tensor& b);
@@ -65,5 +70,21 @@ void add_in_place(Tensor& a, Scalar factor, const Tensor& b);
 void multiply_in_place(Tensor& a, Scalar factor);
 
 bool all_finite(const Tensor& x);
+
+// The same as operators. Array is not an xtensor expression and its constructors are explicit, so these are the only
+// ones that fit: an operator returns a new array at once, and `auto` may hold it.
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
+inline Tensor operator-(const Tensor& x) { return negative(x); }
+inline Tensor operator+(const Tensor& a, Scalar b) { return add(a, b); }
+inline Tensor operator+(Scalar a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(const Tensor& a, Scalar b) { return subtract(a, b); }
+inline Tensor operator-(Scalar a, const Tensor& b) { return subtract(a, b); }
+inline Tensor operator*(const Tensor& a, Scalar b) { return multiply(a, b); }
+inline Tensor operator*(Scalar a, const Tensor& b) { return multiply(b, a); }
+inline Tensor operator/(const Tensor& a, Scalar b) { return divide(a, b); }
+inline Tensor operator/(Scalar a, const Tensor& b) { return divide(a, b); }
 
 }  // namespace xtg

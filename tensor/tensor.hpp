@@ -65,6 +65,12 @@ class Array {
     return array_(static_cast<std::size_t>(positions)...);
   }
 
+  /// The number of a one-element array. Throws ShapeError for any other size.
+  T item() const {
+    require<ShapeError>(size() == 1, "item: expected one element, shape is ({})", fmt::join(shape(), ", "));
+    return data()[0];
+  }
+
   /// Shape and every element are equal.
   friend bool operator==(const Array& a, const Array& b) { return a.array_ == b.array_; }
   friend bool operator!=(const Array& a, const Array& b) { return !(a == b); }

@@ -51,6 +51,28 @@ Variable multiply(const Variable& a, Scalar b) {
                 [b](const Variable& dy, const Context&) { return Variables{dy * b}; });
 }
 
+Variable subtract(const Variable& a, Scalar b) {
+  return record("subtract", subtract(a.value(), b), {a},
+                [](const Variable& dy, const Context&) { return Variables{dy}; });
+}
+
+Variable subtract(Scalar a, const Variable& b) {
+  return record("subtract", subtract(a, b.value()), {b},
+                [](const Variable& dy, const Context&) { return Variables{negative(dy)}; });
+}
+
+Variable divide(const Variable& a, Scalar b) {
+  return record("divide", divide(a.value(), b), {a},
+                [b](const Variable& dy, const Context&) { return Variables{dy / b}; });
+}
+
+Variable divide(Scalar a, const Variable& b) {
+  return record(
+      "divide", divide(a, b.value()), {b},
+      [b = Saved(b)](const Variable& dy, const Context& c) { return Variables{negative(dy * c.output() / b.get())}; },
+      Keep::Output);
+}
+
 Variable negative(const Variable& x) {
   return record("negative", negative(x.value()), {x},
                 [](const Variable& dy, const Context&) { return Variables{negative(dy)}; });

@@ -13,7 +13,11 @@ Variable subtract(const Variable& a, const Variable& b);  // da = dy, db = −dy
 Variable multiply(const Variable& a, const Variable& b);  // da = dy·b, db = dy·a
 Variable divide(const Variable& a, const Variable& b);    // da = dy/b, db = −dy·a/b²
 Variable add(const Variable& a, Scalar b);
+Variable subtract(const Variable& a, Scalar b);
+Variable subtract(Scalar a, const Variable& b);  // db = −dy
 Variable multiply(const Variable& a, Scalar b);
+Variable divide(const Variable& a, Scalar b);    // each quotient is rounded once, here and below
+Variable divide(Scalar a, const Variable& b);    // y = a/b, db = −dy·y/b
 Variable pow(const Variable& x, Scalar p);           // dx = dy·p·x^(p−1)
 Variable pow(const Variable& a, const Variable& b);  // da = dy·b·a^(b−1), db = dy·y·log a, 0 at a = 0 ≤ b
 
@@ -54,11 +58,11 @@ inline Variable operator/(const Variable& a, const Variable& b) { return divide(
 inline Variable operator-(const Variable& x) { return negative(x); }
 inline Variable operator+(const Variable& a, Scalar b) { return add(a, b); }
 inline Variable operator+(Scalar a, const Variable& b) { return add(b, a); }
-inline Variable operator-(const Variable& a, Scalar b) { return add(a, -b); }
-inline Variable operator-(Scalar a, const Variable& b) { return add(negative(b), a); }
+inline Variable operator-(const Variable& a, Scalar b) { return subtract(a, b); }
+inline Variable operator-(Scalar a, const Variable& b) { return subtract(a, b); }
 inline Variable operator*(const Variable& a, Scalar b) { return multiply(a, b); }
 inline Variable operator*(Scalar a, const Variable& b) { return multiply(b, a); }
-inline Variable operator/(const Variable& a, Scalar b) { return multiply(a, 1 / b); }
-inline Variable operator/(Scalar a, const Variable& b) { return multiply(pow(b, -1), a); }
+inline Variable operator/(const Variable& a, Scalar b) { return divide(a, b); }
+inline Variable operator/(Scalar a, const Variable& b) { return divide(a, b); }
 
 }  // namespace xtg

@@ -313,3 +313,46 @@ TEST_CASE("elementwise: all_finite") {
     CHECK_FALSE(all_finite(x));
   }
 }
+
+TEST_CASE("elementwise: operators on arrays and numbers are the functions of these names, broadcasting included") {
+  const Tensor a = normal({2, 3}, 1), b = normal({3}, 2);
+  CHECK(identical(a + b, add(a, b)));
+  CHECK(identical(a - b, subtract(a, b)));
+  CHECK(identical(a * b, multiply(a, b)));
+  CHECK(identical(a / b, divide(a, b)));
+  CHECK(identical(-a, negative(a)));
+  const Scalar k = Scalar(0.3);
+  const auto each = [&](const Tensor& found, auto f) {
+    for (std::size_t i = 0; i < a.size(); ++i) CHECK(found.data()[i] == f(a.data()[i]));
+  };
+  each(a + k, [=](Scalar v) { return v + k; });
+  each(k + a, [=](Scalar v) { return k + v; });
+  each(a - k, [=](Scalar v) { return v - k; });
+  each(k - a, [=](Scalar v) { return k - v; });
+  each(a * k, [=](Scalar v) { return v * k; });
+  each(k * a, [=](Scalar v) { return k * v; });
+  each(a / k, [=](Scalar v) { return v / k; });
+  each(k / a, [=](Scalar v) { return k / v; });
+  each(a * 2 - 1, [](Scalar v) { return v * 2 - 1; });  // whole numbers need no cast
+  CHECK(error_of([&] { a + ones({2}); }) == "ShapeError: add: shapes (2, 3) and (2) do not broadcast");
+}
+
+TEST_CASE("elementwise: dividing by a number divides, and is rounded once") {
+  for (int n = 1; n < 200; ++n)
+    for (int m = 1; m < 60; ++m) {
+      const Tensor product(Shape{1}, static_cast<Scalar>(n * m));
+      CHECK((product / static_cast<Scalar>(m)).item() == n);  // 169/13 is 13, and 169·(1/13) is not in float
+      CHECK((static_cast<Scalar>(n) / Tensor(Shape{1}, static_cast<Scalar>(m))).item() ==
+            static_cast<Scalar>(n) / static_cast<Scalar>(m));
+    }
+  const Scalar tiny = std::numeric_limits<Scalar>::denorm_min();  // its reciprocal is infinite
+  CHECK((zeros({1}) / tiny).item() == 0);
+}
+
+TEST_CASE("tensor: item is the number of a one-element array") {
+  CHECK(Tensor(Shape{}, Scalar(2.5)).item() == Scalar(2.5));
+  CHECK(Tensor(Shape{1, 1}, Scalar(2.5)).item() == Scalar(2.5));
+  CHECK(Indices(Shape{1}, 7).item() == 7);
+  CHECK(error_of([] { ones({1, 2}).item(); }) == "ShapeError: item: expected one element, shape is (1, 2)");
+  CHECK(error_of([] { ones({0}).item(); }) == "ShapeError: item: expected one element, shape is (0)");
+}
