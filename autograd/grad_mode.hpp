@@ -34,12 +34,40 @@ class NoGrad : public detail::ThreadSwitch<NoGrad> {
 
 inline bool recording() { return !NoGrad::current(); }
 
-/// While it lives, operations of this thread that have an analytic backward run as their definition instead: the tape
-/// derives every gradient from elementary operations. Read when an operation runs forward. The same numbers, more
-/// slowly.
-class DerivedGradients : public detail::ThreadSwitch<DerivedGradients> {
+/// The three forms of an operation, all with the same numbers. Where one does not exist, the nearest that does runs:
+/// by hand in place of fused, and an operation that has a single form has that one.
+enum class Gradients {
+  Fused,   // one kernel for the forward and one for the backward: fast
+  ByHand,  // forward and backward as on paper, in array arithmetic
+  Derived  // the definition, so that the tape derives the gradient from elementary operations
+};
+
+/// While it lives, operations of this thread run in the given form. Read when an operation runs forward; Fused, if
+/// nothing else is said.
+class GradientMode {
  public:
-  explicit DerivedGradients(bool on = true) : ThreadSwitch(on) {}
+  explicit GradientMode(Gradients form) : previous_(form_of_thread()) { form_of_thread() = form; }
+  ~GradientMode() { form_of_thread() = previous_; }
+  GradientMode(const GradientMode&) = delete;
+  GradientMode& operator=(const GradientMode&) = delete;
+
+  static Gradients current() { return form_of_thread(); }
+
+ private:
+  static Gradients& form_of_thread() {
+    static thread_local Gradients form = Gradients::Fused;
+    return form;
+  }
+
+  Gradients previous_;
+};
+
+/// GradientMode of Derived, or with `false` of Fused: the tape's gradients beside those that the library computes
+/// itself.
+class DerivedGradients : public GradientMode {
+ public:
+  explicit DerivedGradients(bool on = true) : GradientMode(on ? Gradients::Derived : Gradients::Fused) {}
+  static bool current() { return GradientMode::current() == Gradients::Derived; }
 };
 
 /// While it lives, this thread looks at every value that an operation computes, and at every gradient that a backward
