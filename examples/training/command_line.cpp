@@ -102,6 +102,7 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
     std::visit([&](auto member) { add_option<std::decay_t<decltype(Settings().*member)>>(app, field, result.given); },
                field.member);
   }
+  app.add_flag_function("--derived", [&](std::int64_t) { result.given["gradients"] = std::string("derived"); });
   app.add_option("--out", result.out)->take_last();
   app.add_option("--config", result.config)->take_last();
   app.add_flag("--resume", result.resume);

@@ -64,11 +64,11 @@ Values parse_config(const std::string& text, const std::string& source) {
   }
   Values values;
   for (const auto& [key, node] : table) {
-    const std::string name(key.str());
+    const auto [name, value] = renamed(std::string(key.str()), to_value(node, source, std::string(key.str())));
     const bool known =
-        std::any_of(fields().begin(), fields().end(), [&](const Field& field) { return field.name == name; });
+        std::any_of(fields().begin(), fields().end(), [&n = name](const Field& field) { return field.name == n; });
     xtg::require<xtg::FormatError>(known, "{}: there is no setting '{}'", source, name);
-    values[name] = to_value(node, source, name);
+    xtg::require<xtg::FormatError>(values.emplace(name, value).second, "{}: {} is given twice", source, name);
   }
   return values;
 }

@@ -44,14 +44,18 @@ void check_text(const std::string& text, const std::string& where) {
                        where, text);
 }
 
-Axis read_axis(const std::string& key, const toml::node& node, const std::string& where) {
+Axis read_axis(const std::string& given_key, const toml::node& node, const std::string& where) {
+  const std::string key = renamed(given_key, false).first;
   require_setting(key, where);
   Axis axis{key, {}};
+  const auto add = [&](const toml::node& value) {
+    axis.values.push_back(renamed(given_key, to_value(value, where, given_key)).second);
+  };
   const toml::array* list = node.as_array();
   if (list) {
-    for (const toml::node& value : *list) axis.values.push_back(to_value(value, where, key));
+    for (const toml::node& value : *list) add(value);
   } else {
-    axis.values.push_back(to_value(node, where, key));
+    add(node);
   }
   require<FormatError>(!axis.values.empty(), "{}: {} is an empty list", where, key);
   for (const Value& value : axis.values) check_text(as_text(value), fmt::format("{}: {}", where, key));
@@ -155,9 +159,10 @@ Grid read_grid(const std::string& path, const Values& over) {
     const std::string where = path + ": [settings]";
     require<FormatError>(node->is_table(), "{} is no table", where);
     for (const auto& [key, value] : *node->as_table()) {
-      const std::string name(key.str());
+      const std::string given(key.str());
+      const auto [name, setting] = renamed(given, to_value(value, where, given));
       require_setting(name, where);
-      common[name] = to_value(value, where, name);
+      common[name] = setting;
     }
   }
   for (const auto& [name, value] : over) common[name] = value;

@@ -131,7 +131,7 @@ std::vector<LayerRow> measure_layers(const nn::Module& network, const Tensor& im
 
   const KeepValues keep;
   const NoGrad record(false);
-  const DerivedGradients analytic(false);  // one operation each, so that their names tell what they are
+  const GradientMode fused(GradientForm::Fused);  // one operation each, so that their names tell what they are
   const Variable result = nn::classification_loss(loss, (*copy)(Variable(images)), labels, label_smoothing);
 
   const std::map<std::uint64_t, Place> places = find_layers(result);

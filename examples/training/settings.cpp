@@ -87,8 +87,11 @@ const std::vector<Field>& fields() {
       {"Training", "flip-test", &S::flip_test, Sh::ToResume, "",
        "evaluate on the mean of the logits of each image and its mirror image; takes twice the time"},
       {"Training", "seed", &S::seed, Sh::ToEval, "S", "of everything random, default 0"},
-      {"Training", "derived", &S::derived, Sh::ToResume, "",
-       "every gradient derived by the tape, none written by hand: the same losses, more slowly"},
+      {"Training", "gradients", &S::gradients, Sh::ToResume, "FORM",
+       "how every operation with several forms runs: fused, one kernel each; by-hand, forward and backward as on "
+       "paper; "
+       "or derived, where the tape derives the gradient from the definition; the same losses, each time more slowly "
+       "(--derived is the last one)"},
       {"Training", "precision", &S::precision, Sh::ToResume, "NAME",
        "fp32, or bf16: convolutions and matrix products read 16-bit numbers, sums stay in 32; about a quarter faster "
        "on processors that have it"},
@@ -207,6 +210,7 @@ void check(const Settings& s) {
   not_negative("clip-norm", s.clip_norm);
   not_negative("ema", s.ema);
   require(s.ema < 1, "ema must be below 1, got {}", s.ema);
+  parse_gradients(s.gradients);
   one_of("precision", s.precision, {"fp32", "bf16"});
   in_range("seed", s.seed, 0, INT64_MAX);
   in_range("threads", s.threads, 1, 1024);
@@ -215,6 +219,19 @@ void check(const Settings& s) {
 }
 
 }  // namespace
+
+xtg::GradientForm parse_gradients(const std::string& name) {
+  using xtg::GradientForm;
+  one_of("gradients", name, {"fused", "by-hand", "derived"});
+  return name == "fused" ? GradientForm::Fused : name == "by-hand" ? GradientForm::ByHand : GradientForm::Derived;
+}
+
+std::pair<std::string, Value> renamed(const std::string& name, const Value& value) {
+  if (name != "derived") return {name, value};
+  bool derived = false;
+  assign(derived, value, name);
+  return {"gradients", std::string(derived ? "derived" : "fused")};
+}
 
 Settings resolve(const Values& given) {
   Settings settings;

@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
+
+#include "autograd/grad_mode.hpp"
 
 struct Settings {
   // Data
@@ -36,8 +39,7 @@ struct Settings {
   double label_smoothing = 0, clip_norm = 0, ema = 0;
   bool flip_test = false;
   std::int64_t seed = 0;
-  bool derived = false;
-  std::string precision = "fp32", conv_algorithms;
+  std::string gradients = "fused", precision = "fp32", conv_algorithms;
   // Run
   std::int64_t threads = 1;
   double save_every = 60;        // seconds
@@ -62,9 +64,15 @@ struct Field {
 
 const std::vector<Field>& fields();
 
+/// The form in which operations run: fused, by-hand or derived. Throws xtg::ValueError that lists them otherwise.
+xtg::GradientForm parse_gradients(const std::string& name);
+
 /// Settings that somebody gave, by name; what is not in it takes its default.
 using Value = std::variant<std::string, std::int64_t, double, bool>;
 using Values = std::map<std::string, Value>;
+
+/// A setting under its name of today: `derived = true` of earlier versions is `gradients = "derived"`.
+std::pair<std::string, Value> renamed(const std::string& name, const Value& value);
 
 /// `given` over the defaults, which depend on its dataset and norm. Throws xtg::ValueError that names the setting for
 /// an unknown name, a value of the wrong type or one that is out of range.

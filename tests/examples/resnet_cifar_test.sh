@@ -79,7 +79,18 @@ check 'bit for bit' cmp -s <(tail -c 300000 again/checkpoint.safetensors) <(tail
 run --config whole/config.toml --epochs 1 --seed 5 --out other
 check 'options come before it' grep -qx 'seed = 5' other/config.toml
 run --config whole/config.toml --epochs 1 --derived --no-nesterov --label-smoothing 0.1 --out derived
-check 'flags are settings too' grep -qx 'derived = true' derived/config.toml
+check '--derived of earlier versions is understood' grep -qx 'gradients = "derived"' derived/config.toml
+sed 's/^gradients = .*/derived = true/' derived/config.toml > old.toml
+run --config old.toml --out old
+check 'and so is an old config.toml' same_numbers old derived
+run --config old.toml --gradients by-hand --out by-hand
+check 'options come before its settings, too' grep -qx 'gradients = "by-hand"' by-hand/config.toml
+check 'the form by hand has the same losses to five digits' \
+  test "$(cut -d, -f2 by-hand/metrics.csv | cut -c1-6)" = "$(cut -d, -f2 derived/metrics.csv | cut -c1-6)"
+sed -i 's/^gradients = .*/derived = true/' derived/config.toml
+run --resume --out derived
+check 'a run of an earlier version goes on' test "$status" -eq 0
+refused 'an unknown form' "unknown gradients 'slow', expected fused, by-hand, derived" --gradients slow --out none
 check 'off as well as on' grep -qx 'nesterov = false' derived/config.toml
 run "${tiny[@]}" --limit-train 40 --batch-size 64 --epochs 1 --norm none --schedule cosine --augment none --out small
 check 'fewer images than a batch are one step' test "$status" -eq 0 -a "$(grep -c '1 epoch of 1 step' output)" -eq 1
