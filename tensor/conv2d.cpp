@@ -139,26 +139,24 @@ Tensor fold(const Tensor& patches, const Conv2dGeometry& g) {
   return x;
 }
 
-// What oneDNN does not take, and everything in double, is computed group by group, and each image of a group is a
-// matrix product with its patches, one image at a time so that the patches stay in the cache.
+// Each pass by oneDNN, where it is allowed and takes the shape; otherwise by hand: group by group, and each image of a
+// group is a matrix product with its patches, one image at a time so that the patches stay in the cache.
 
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t stride, std::size_t padding,
-              std::size_t dilation, std::size_t groups, bool relu_follows) {
-  const Conv2dGeometry g = conv2d_geometry(x.shape(), w.shape(), stride, padding, dilation, groups);
-  if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
-  if (relu_follows) {  // not inside oneDNN's convolution: its relu would make 0 of NaN
-    Tensor y = conv2d(x, w, bias, stride, padding, dilation, groups);
-    kernels::map(y.data(), y.data(), y.size(), [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
-    return y;
-  }
+namespace {
+
+enum class Allow { OneDnn, PatchesOnly };
+
+Tensor forward(Allow allow, const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& g) {
   Tensor y(g.output_shape());
   if (y.size() == 0) return y;
-  if (kernels::onednn_conv2d_forward(g, x.data(), w.data(), bias ? bias->data() : nullptr, y.data())) return y;
-  if (groups > 1) {
-    for (std::size_t k = 0; k < groups; ++k) {
-      const Tensor x_k = channels_of(x, k, groups), w_k = filters_of(w, k, groups);
-      const Tensor bias_k = bias ? filters_of(*bias, k, groups) : Tensor();
-      set_channels(y, k, groups, conv2d(x_k, w_k, bias ? &bias_k : nullptr, stride, padding, dilation));
+  if (allow == Allow::OneDnn &&
+      kernels::onednn_conv2d_forward(g, x.data(), w.data(), bias ? bias->data() : nullptr, y.data()))
+    return y;
+  if (g.groups > 1) {
+    for (std::size_t k = 0; k < g.groups; ++k) {
+      const Tensor x_k = channels_of(x, k, g.groups), w_k = filters_of(w, k, g.groups);
+      const Tensor bias_k = bias ? filters_of(*bias, k, g.groups) : Tensor();
+      set_channels(y, k, g.groups, forward(allow, x_k, w_k, bias ? &bias_k : nullptr, one_group(g)));
     }
     return y;
   }
@@ -174,16 +172,15 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t 
   return y;
 }
 
-Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
-  require_shape("conv2d_backward_input", "dy", dy.shape(), g.output_shape());
-  require_shape("conv2d_backward_input", "w", w.shape(), g.weight_shape());
+Tensor backward_input(Allow allow, const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
   Tensor dx(g.input_shape());
   if (dx.size() == 0) return dx;
-  if (kernels::onednn_conv2d_backward(g, dy.data(), nullptr, w.data(), dx.data(), nullptr)) return dx;
+  if (allow == Allow::OneDnn && kernels::onednn_conv2d_backward(g, dy.data(), nullptr, w.data(), dx.data(), nullptr))
+    return dx;
   if (g.groups > 1) {
     for (std::size_t k = 0; k < g.groups; ++k) {
       const Tensor dy_k = channels_of(dy, k, g.groups), w_k = filters_of(w, k, g.groups);
-      set_channels(dx, k, g.groups, conv2d_backward_input(dy_k, w_k, one_group(g)));
+      set_channels(dx, k, g.groups, backward_input(allow, dy_k, w_k, one_group(g)));
     }
     return dx;
   }
@@ -196,16 +193,15 @@ Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeom
   return dx;
 }
 
-Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
-  require_shape("conv2d_backward_weight", "dy", dy.shape(), g.output_shape());
-  require_shape("conv2d_backward_weight", "x", x.shape(), g.input_shape());
+Tensor backward_weight(Allow allow, const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
   Tensor dw = zeros(g.weight_shape());
   if (dy.size() == 0) return dw;
-  if (kernels::onednn_conv2d_backward(g, dy.data(), x.data(), nullptr, nullptr, dw.data())) return dw;
+  if (allow == Allow::OneDnn && kernels::onednn_conv2d_backward(g, dy.data(), x.data(), nullptr, nullptr, dw.data()))
+    return dw;
   if (g.groups > 1) {
     for (std::size_t k = 0; k < g.groups; ++k) {
       const Tensor dy_k = channels_of(dy, k, g.groups), x_k = channels_of(x, k, g.groups);
-      const Tensor dw_k = conv2d_backward_weight(dy_k, x_k, one_group(g));
+      const Tensor dw_k = backward_weight(allow, dy_k, x_k, one_group(g));
       std::copy_n(dw_k.data(), dw_k.size(), dw.data() + k * dw_k.size());
     }
     return dw;
@@ -217,6 +213,51 @@ Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeo
     kernels::gemm(g.out, s.depth, s.rows, dy.data() + n * s.result, true, patches.data(), false, dw.data(), true);
   }
   return dw;
+}
+
+Tensor forward_checked(Allow allow, const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& g,
+                       bool relu_follows) {
+  if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
+  Tensor y = forward(allow, x, w, bias, g);
+  if (relu_follows)  // not inside oneDNN's convolution: its relu would make 0 of NaN
+    kernels::map(y.data(), y.data(), y.size(), [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
+  return y;
+}
+
+Tensor backward_input_checked(Allow allow, const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
+  require_shape("conv2d_backward_input", "dy", dy.shape(), g.output_shape());
+  require_shape("conv2d_backward_input", "w", w.shape(), g.weight_shape());
+  return backward_input(allow, dy, w, g);
+}
+
+Tensor backward_weight_checked(Allow allow, const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
+  require_shape("conv2d_backward_weight", "dy", dy.shape(), g.output_shape());
+  require_shape("conv2d_backward_weight", "x", x.shape(), g.input_shape());
+  return backward_weight(allow, dy, x, g);
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t stride, std::size_t padding,
+              std::size_t dilation, std::size_t groups, bool relu_follows) {
+  const Conv2dGeometry g = conv2d_geometry(x.shape(), w.shape(), stride, padding, dilation, groups);
+  return forward_checked(Allow::OneDnn, x, w, bias, g, relu_follows);
+}
+Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
+  return backward_input_checked(Allow::OneDnn, dy, w, g);
+}
+Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
+  return backward_weight_checked(Allow::OneDnn, dy, x, g);
+}
+
+Tensor conv2d_by_patches(const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& g) {
+  return forward_checked(Allow::PatchesOnly, x, w, bias, g, false);
+}
+Tensor conv2d_by_patches_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
+  return backward_input_checked(Allow::PatchesOnly, dy, w, g);
+}
+Tensor conv2d_by_patches_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
+  return backward_weight_checked(Allow::PatchesOnly, dy, x, g);
 }
 
 Conv2dGradients conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w, const Conv2dGeometry& g,

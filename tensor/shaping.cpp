@@ -55,20 +55,20 @@ Shape sliced_shape(const Shape& shape, const std::vector<Range>& ranges) {
 
 }  // namespace
 
-Tensor reshape(const Tensor& x, const Shape& shape) {
+Tensor reshape(Tensor x, const Shape& shape) {
   require<ShapeError>(count(shape) == x.size(), "reshape: {} has {} elements, {} needs {}", to_string(x.shape()),
                       x.size(), to_string(shape), count(shape));
-  Tensor y(shape);
-  std::copy(x.data(), x.data() + x.size(), y.data());
-  return y;
+  x.xtensor().reshape(shape);
+  return x;
 }
 
-Tensor reshape(const Tensor& x, const std::vector<std::ptrdiff_t>& shape) {
-  return reshape(x, resolve_shape(x.shape(), shape));
+Tensor reshape(Tensor x, const std::vector<std::ptrdiff_t>& shape) {
+  const Shape resolved = resolve_shape(x.shape(), shape);
+  return reshape(std::move(x), resolved);
 }
 
-Tensor reshape(const Tensor& x, std::initializer_list<std::ptrdiff_t> shape) {
-  return reshape(x, std::vector<std::ptrdiff_t>(shape));
+Tensor reshape(Tensor x, std::initializer_list<std::ptrdiff_t> shape) {
+  return reshape(std::move(x), std::vector<std::ptrdiff_t>(shape));
 }
 
 Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape) {

@@ -8,10 +8,10 @@
 namespace xtg {
 
 /// The same numbers in another shape, row-major order kept. One size may be −1: it follows from the others.
-/// Throws ShapeError if the number of elements differs.
-Tensor reshape(const Tensor& x, const std::vector<std::ptrdiff_t>& shape);
-Tensor reshape(const Tensor& x, const Shape& shape);
-Tensor reshape(const Tensor& x, std::initializer_list<std::ptrdiff_t> shape);
+/// Throws ShapeError if the number of elements differs. Of a temporary array nothing is copied.
+Tensor reshape(Tensor x, const std::vector<std::ptrdiff_t>& shape);
+Tensor reshape(Tensor x, const Shape& shape);
+Tensor reshape(Tensor x, std::initializer_list<std::ptrdiff_t> shape);
 /// The shape that `shape` with its −1 stands for.
 Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape);
 
