@@ -2,7 +2,7 @@
 
 // What DetectAnomaly (grad_mode.hpp) looks for. Each throws ValueError if something is not finite.
 
-#include "autograd/variable.hpp"
+#include "autograd/operation.hpp"
 
 namespace xtg {
 

@@ -36,7 +36,7 @@ inline bool recording() { return !NoGrad::current(); }
 
 /// The three forms of an operation, all with the same numbers. Where one does not exist, the nearest that does runs:
 /// by hand in place of fused, and an operation that has a single form has that one.
-enum class Gradients {
+enum class GradientForm {
   Fused,   // one kernel for the forward and one for the backward: fast
   ByHand,  // forward and backward as on paper, in array arithmetic
   Derived  // the definition, so that the tape derives the gradient from elementary operations
@@ -46,28 +46,28 @@ enum class Gradients {
 /// nothing else is said.
 class GradientMode {
  public:
-  explicit GradientMode(Gradients form) : previous_(form_of_thread()) { form_of_thread() = form; }
+  explicit GradientMode(GradientForm form) : previous_(form_of_thread()) { form_of_thread() = form; }
   ~GradientMode() { form_of_thread() = previous_; }
   GradientMode(const GradientMode&) = delete;
   GradientMode& operator=(const GradientMode&) = delete;
 
-  static Gradients current() { return form_of_thread(); }
+  static GradientForm current() { return form_of_thread(); }
 
  private:
-  static Gradients& form_of_thread() {
-    static thread_local Gradients form = Gradients::Fused;
+  static GradientForm& form_of_thread() {
+    static thread_local GradientForm form = GradientForm::Fused;
     return form;
   }
 
-  Gradients previous_;
+  GradientForm previous_;
 };
 
 /// GradientMode of Derived, or with `false` of Fused: the tape's gradients beside those that the library computes
 /// itself.
 class DerivedGradients : public GradientMode {
  public:
-  explicit DerivedGradients(bool on = true) : GradientMode(on ? Gradients::Derived : Gradients::Fused) {}
-  static bool current() { return GradientMode::current() == Gradients::Derived; }
+  explicit DerivedGradients(bool on = true) : GradientMode(on ? GradientForm::Derived : GradientForm::Fused) {}
+  static bool current() { return GradientMode::current() == GradientForm::Derived; }
 };
 
 /// While it lives, this thread looks at every value that an operation computes, and at every gradient that a backward

@@ -36,8 +36,8 @@ Variables constants(const std::vector<Tensor>& inputs) {
 
 /// Gradients of <w, function(inputs)> by backward(); zeros for an input that the result does not depend on.
 std::vector<Tensor> by_backward(const Function& function, const std::vector<Tensor>& inputs, const Tensor& w,
-                                bool derived) {
-  const DerivedGradients mode(derived);
+                                GradientForm form) {
+  const GradientMode mode(form);
   Variables leaves;
   for (const Tensor& input : inputs) leaves.emplace_back(input, true);
   const Variable output = function(leaves);
@@ -64,37 +64,49 @@ double difference(const Function& function, const std::vector<Tensor>& inputs, s
   return (loss[0] - loss[1]) / width;
 }
 
+/// The gradient of one input by backward(), in each form.
+struct Gradients {
+  Tensor fused, by_hand, derived;
+};
+
+/// Their elements, or their products with random directions, and those of the finite difference.
 struct Compared {
-  std::vector<double> analytic, derived, numeric;
+  std::vector<double> fused, by_hand, derived, numeric;
+
+  template <class Number>
+  void add(const Gradients& g, const Number& number, double difference) {
+    fused.push_back(number(g.fused));
+    by_hand.push_back(number(g.by_hand));
+    derived.push_back(number(g.derived));
+    numeric.push_back(difference);
+  }
 };
 
 Compared element_by_element(const Function& function, const std::vector<Tensor>& inputs, std::size_t k, const Tensor& w,
-                            double step, const Tensor& analytic, const Tensor& derived) {
+                            double step, const Gradients& gradients) {
   Compared c;
   for (std::size_t e = 0; e < inputs[k].size(); ++e) {
     const Scalar x = inputs[k].data()[e];
     const Scalar h = static_cast<Scalar>(step * std::max(1.0, std::abs(static_cast<double>(x))));
     const double width = static_cast<double>(x + h) - static_cast<double>(x - h);  // after rounding
     const auto move = [&](Tensor& t, double sign) { t.data()[e] = sign > 0 ? x + h : x - h; };
-    c.numeric.push_back(difference(function, inputs, k, w, move, width));
-    c.analytic.push_back(static_cast<double>(analytic.data()[e]));
-    c.derived.push_back(static_cast<double>(derived.data()[e]));
+    c.add(
+        gradients, [e](const Tensor& g) { return static_cast<double>(g.data()[e]); },
+        difference(function, inputs, k, w, move, width));
   }
   return c;
 }
 
 Compared along_directions(const Function& function, const std::vector<Tensor>& inputs, std::size_t k, const Tensor& w,
-                          double step, const Tensor& analytic, const Tensor& derived, std::size_t directions,
-                          Generator& generator) {
+                          double step, const Gradients& gradients, std::size_t directions, Generator& generator) {
   Compared c;
   for (std::size_t d = 0; d < directions; ++d) {
     const Tensor v = random_normal(inputs[k].shape(), generator);
     const auto move = [&](Tensor& t, double sign) {
       for (std::size_t i = 0; i < t.size(); ++i) t.data()[i] += static_cast<Scalar>(sign * step) * v.data()[i];
     };
-    c.numeric.push_back(difference(function, inputs, k, w, move, 2 * step));
-    c.analytic.push_back(dot(analytic, v));
-    c.derived.push_back(dot(derived, v));
+    c.add(
+        gradients, [&v](const Tensor& g) { return dot(g, v); }, difference(function, inputs, k, w, move, 2 * step));
   }
   return c;
 }
@@ -112,21 +124,38 @@ double relative_error(const std::vector<double>& a, const std::vector<double>& b
   return error == 0 ? 0 : largest == 0 ? std::numeric_limits<double>::infinity() : error / largest;
 }
 
+/// Which of them are equal to tolerance: f, h, d and n stand for fused, by hand, derived and numeric.
+struct Agreement {
+  bool fd, hd, fn, hn, dn;
+
+  const char* verdict() const {
+    if (fd && hd && fn && hn && dn) return "ok";
+    if (dn && !fn && !hn) return "the analytic backward is the odd one out";
+    if (dn && !(fd && fn) && hd && hn) return "the fused backward is the odd one out";
+    if (dn && !(hd && hn) && fd && fn) return "the backward by hand is the odd one out";
+    if (fn && hn && !dn) return "the definition's gradient is the odd one out";
+    if (fd && hd && !fn && !hn)
+      return "the finite difference is the odd one out (a kink, a random function, or a wrong step?)";
+    return "no two of the three agree to tolerance";
+  }
+};
+
 /// `noise`: what rounding may add to a finite difference.
 InputReport judge(const Compared& c, double tolerance, double numeric_tolerance, double noise) {
   InputReport r;
   for (const double g : c.numeric) r.largest_gradient = std::max(r.largest_gradient, std::abs(g));
   const double floor = noise / numeric_tolerance;
   r.derived_against_numeric = relative_error(c.derived, c.numeric, floor, &r.worst_element);
-  r.analytic_against_derived = relative_error(c.analytic, c.derived, 0, &r.worst_element);
-  r.analytic_against_numeric = relative_error(c.analytic, c.numeric, floor, &r.worst_element);
-  const bool ad = r.analytic_against_derived <= tolerance, an = r.analytic_against_numeric <= numeric_tolerance,
-             dn = r.derived_against_numeric <= numeric_tolerance;
-  r.verdict = ad && an && dn ? "ok"
-              : dn && !an    ? "the analytic backward is the odd one out"
-              : an && !dn    ? "the definition's gradient is the odd one out"
-              : ad && !an    ? "the finite difference is the odd one out (a kink, a random function, or a wrong step?)"
-                             : "no two of the three agree to tolerance";
+  r.by_hand_against_derived = relative_error(c.by_hand, c.derived, 0, &r.worst_element);
+  r.fused_against_derived = relative_error(c.fused, c.derived, 0, &r.worst_element);
+  r.analytic_against_derived = std::max(r.by_hand_against_derived, r.fused_against_derived);
+  const double by_hand = relative_error(c.by_hand, c.numeric, floor, &r.worst_element),
+               fused = relative_error(c.fused, c.numeric, floor, &r.worst_element);
+  r.analytic_against_numeric = std::max(by_hand, fused);
+  r.verdict = Agreement{r.fused_against_derived <= tolerance, r.by_hand_against_derived <= tolerance,
+                        fused <= numeric_tolerance, by_hand <= numeric_tolerance,
+                        r.derived_against_numeric <= numeric_tolerance}
+                  .verdict();
   return r;
 }
 
@@ -139,15 +168,17 @@ std::vector<InputReport> compare(const Function& function, const std::vector<Ten
   const double tolerance = options.tolerance > 0 ? options.tolerance : kDouble ? 1e-10 : 1e-4;
   const double numeric_tolerance = options.numeric_tolerance > 0 ? options.numeric_tolerance : kDouble ? 1e-6 : 2e-2;
 
-  const std::vector<Tensor> analytic = by_backward(function, inputs, w, false);
-  const std::vector<Tensor> derived = by_backward(function, inputs, w, true);
+  const std::vector<Tensor> fused = by_backward(function, inputs, w, GradientForm::Fused),
+                            by_hand = by_backward(function, inputs, w, GradientForm::ByHand),
+                            derived = by_backward(function, inputs, w, GradientForm::Derived);
   const double noise = 4 * epsilon * sum_of_magnitudes(w, function(constants(inputs)).value()) / step;
   std::vector<InputReport> reports;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
+    const Gradients gradients{fused[k], by_hand[k], derived[k]};
     const Compared compared =
         inputs[k].size() <= options.largest_jacobian
-            ? element_by_element(function, inputs, k, w, step, analytic[k], derived[k])
-            : along_directions(function, inputs, k, w, step, analytic[k], derived[k], options.directions, generator);
+            ? element_by_element(function, inputs, k, w, step, gradients)
+            : along_directions(function, inputs, k, w, step, gradients, options.directions, generator);
     reports.push_back(judge(compared, tolerance, numeric_tolerance, noise));
   }
   return reports;

@@ -29,10 +29,12 @@ struct GradientCheckOptions {
 
 /// What was found for one input. Errors are max|a − b|/max|b| over the elements (or directions) compared.
 struct InputReport {
-  double analytic_against_derived = 0, analytic_against_numeric = 0, derived_against_numeric = 0;
+  double fused_against_derived = 0, by_hand_against_derived = 0;
+  double analytic_against_derived = 0;  // the larger of these two
+  double analytic_against_numeric = 0, derived_against_numeric = 0;
   double largest_gradient = 0;    // a check of a gradient that is zero shows nothing
   std::size_t worst_element = 0;  // where two of the three differ most: row-major position, or number of the direction
-  std::string verdict;            // "ok", or which of the three is the odd one out
+  std::string verdict;            // "ok", or which one is the odd one out: "analytic" stands for fused and by hand
 };
 
 struct GradientCheck {
@@ -43,12 +45,12 @@ struct GradientCheck {
   std::string text() const;
 };
 
-/// Compares three gradients of L = <w, function(inputs)>, w a random cotangent: by the analytic backwards, by the tape
-/// through the definitions (DerivedGradients), and by central differences (L(x + h) − L(x − h))/(2h). The loss is never
-/// a plain sum: the gradient of a sum through a normalization is zero, and comparing zeros shows nothing. Small inputs
-/// are checked element by element (the full Jacobian, contracted with w), large ones along random directions.
-/// `function` must give the same result each time. A gradient check does not see a wrong forward: test the value, too.
-/// Differences too small for the rounding of L count as zero.
+/// Compares gradients of L = <w, function(inputs)>, w a random cotangent: by the analytic backwards, fused and by hand,
+/// by the tape through the definitions (GradientForm), and by central differences (L(x + h) − L(x − h))/(2h). The loss
+/// is never a plain sum: the gradient of a sum through a normalization is zero, and comparing zeros shows nothing.
+/// Small inputs are checked element by element (the full Jacobian, contracted with w), large ones along random
+/// directions. `function` must give the same result each time. A gradient check does not see a wrong forward: test the
+/// value, too. Differences too small for the rounding of L count as zero.
 GradientCheck check_gradients(const Function& function, const std::vector<Tensor>& inputs,
                               const GradientCheckOptions& options = {});
 

@@ -30,45 +30,12 @@ void dispose(Node* node) {
   deleting = false;
 }
 
-NodeNotes& notes_of(Node& node) {
-  if (!node.notes) node.notes = std::make_unique<NodeNotes>();
-  return *node.notes;
-}
-
-void keep_value(Node& node, const std::shared_ptr<Storage>& storage) {
-  node.output_version = storage->version;
-  node.output = storage;
-}
-
-Variable make_result(const char* name, std::shared_ptr<Storage> storage, const Inputs& inputs, Backward backward,
-                     Keep keep) {
-  NodePtr node(new Node(name, storage->value.shape(), true));
-  node->inputs.reserve(inputs.size());
-  for (const Variable& input : inputs) node->inputs.push_back({input.node(), !input.requires_grad()});
-  node->backward = std::move(backward);
-  if (keep == Keep::Output || KeepValues::current()) keep_value(*node, storage);
-  if (KeepValues::current())
-    for (const Variable& input : inputs)
-      if (input.is_leaf()) keep_value(*input.node(), input.storage());
-  if (KeepValues::current() || DetectAnomaly::current()) notes_of(*node).scope = Scope::path();
-  return Variable(std::move(storage), std::move(node));
-}
-
-Variable checked(const char* name, Variable result, const Inputs& inputs) {
-  if (DetectAnomaly::current()) require_finite_value(name, result, inputs);
-  return result;
-}
-
 void require_unmodified(const std::shared_ptr<Storage>& storage, const Node* node, std::uint64_t version) {
   if (!storage || storage->version == version) return;  // not by require: a text for every tensor would take its time
   throw ValueError(
       fmt::format("backward: a tensor saved for the backward was modified after the operation ran: {} of shape {} is "
                   "at version {}, saved at {}; modify parameters after backward(), or work on a copy",
                   node->name, to_string(node->shape), storage->version, version));
-}
-
-bool is_recorded(const Inputs& inputs) {
-  return recording() && std::any_of(inputs.begin(), inputs.end(), [](const Variable& v) { return v.requires_grad(); });
 }
 
 }  // namespace
@@ -117,59 +84,6 @@ const Tensor& Saved::value() const {
   require_unmodified(storage_, node_.get(), version_);
   require(storage_ != nullptr, "backward: an operation's backward asks for the value of an argument that is absent");
   return storage_->value;
-}
-
-const Tensor& Arguments::output() const { return context_.output().value(); }
-
-Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep) {
-  if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
-  auto storage = std::make_shared<Storage>();
-  storage->value = std::move(value);
-  return checked(name, make_result(name, std::move(storage), inputs, std::move(backward), keep), inputs);
-}
-
-Variable Variable::alias() const {
-  if (!is_recorded({*this})) return detach();
-  return make_result(
-      "alias", storage_, {*this}, [](const Variable& dy, const Context&) { return Variables{dy}; }, Keep::Nothing);
-}
-
-Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, Definition definition,
-                         AnalyticBackward backward, Keep keep) {
-  if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
-  std::vector<Saved> saved;
-  saved.reserve(inputs.size());
-  for (const Variable& input : inputs) saved.emplace_back(input);
-
-  const auto closure = [name, saved = std::move(saved), definition = std::move(definition),
-                        backward = std::move(backward)](const Variable& dy, const Context& context) {
-    Variables gradients(saved.size());
-    if (!recording()) {
-      AnalyticGradients analytic = backward(dy.value(), Arguments(saved, context));
-      require(analytic.size() == saved.size(), "{}: its analytic backward returned {} gradients for {} inputs", name,
-              analytic.size(), saved.size());
-      for (std::size_t i = 0; i < saved.size(); ++i)
-        if (analytic[i] && context.wants(i)) gradients[i] = Variable(std::move(*analytic[i]));
-      return gradients;
-    }
-    // One alias per argument: the same Variable may fill two places, and each place has a gradient of its own.
-    Variables aliases(saved.size()), wanted;
-    for (std::size_t i = 0; i < saved.size(); ++i) {
-      const Variable argument = saved[i].get();
-      if (!argument.defined()) continue;
-      aliases[i] = argument.alias();
-      if (context.wants(i)) wanted.push_back(aliases[i]);
-    }
-    GradOptions options;
-    options.create_graph = options.allow_unused = true;
-    const Variables derived = grad({definition(aliases)}, wanted, {dy}, options);
-    for (std::size_t i = 0, k = 0; i < saved.size(); ++i)
-      if (aliases[i].defined() && context.wants(i)) gradients[i] = derived[k++];
-    return gradients;
-  };
-  auto storage = std::make_shared<Storage>();
-  storage->value = std::move(value);
-  return checked(name, make_result(name, std::move(storage), inputs, closure, keep), inputs);
 }
 
 }  // namespace xtg

@@ -3,14 +3,13 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "autograd/grad_mode.hpp"
 #include "tensor/tensor.hpp"
 
 namespace xtg {
@@ -97,6 +96,7 @@ struct Node {
   std::shared_ptr<Storage> output;   // only if the backward asked for it, or under KeepValues
   std::uint64_t output_version = 0;  // of its numbers when they were recorded
   std::unique_ptr<Tensor> grad;      // leaves: what backward() has accumulated
+  std::optional<GradientForm> form;  // that ran, of an operation that has several (operation.hpp)
   std::unique_ptr<NodeNotes> notes;
   std::atomic<std::uint32_t> references{0};
   Node* next_to_delete = nullptr;
@@ -115,61 +115,5 @@ class Saved {
   NodePtr node_;
   std::uint64_t version_ = 0;
 };
-
-/// The saved arguments of an operation with an analytic backward.
-class Arguments {
- public:
-  Arguments(const std::vector<Saved>& saved, const Context& context) : saved_(saved), context_(context) {}
-  const Tensor& operator[](std::size_t i) const { return saved_[i].value(); }
-  bool wants(std::size_t i) const { return context_.wants(i); }
-  /// The operation's result, if it was recorded with Keep::Output.
-  const Tensor& output() const;
-
- private:
-  const std::vector<Saved>& saved_;
-  const Context& context_;
-};
-
-/// An operation's definition: the same result from differentiable operations, as a function of the same arguments.
-using Definition = std::function<Variable(const std::vector<Variable>& arguments)>;
-
-/// A backward written by hand, on plain arrays: the gradients of the arguments, in order; nullopt for one that
-/// `arguments.wants(i)` denies.
-using AnalyticGradients = std::vector<std::optional<Tensor>>;
-/// A list of these arrays, moved where they may be: a list in braces would copy them.
-template <class... Arrays>
-AnalyticGradients analytic_gradients(Arrays&&... arrays) {
-  AnalyticGradients list;
-  list.reserve(sizeof...(arrays));
-  (list.emplace_back(std::forward<Arrays>(arrays)), ...);
-  return list;
-}
-using AnalyticBackward = std::function<AnalyticGradients(const Tensor& dy, const Arguments& arguments)>;
-
-enum class Keep { Nothing, Output };
-
-/// The inputs of an operation: `{a, b}`, or a vector of any length. Refers to them; for arguments only.
-class Inputs {
- public:
-  Inputs(std::initializer_list<Variable> list) : begin_(std::data(list)), size_(list.size()) {}
-  Inputs(const std::vector<Variable>& list);
-
-  const Variable* begin() const { return begin_; }
-  const Variable* end() const;
-  std::size_t size() const { return size_; }
-
- private:
-  const Variable* begin_;
-  std::size_t size_;
-};
-
-/// Records an operation with result `value`. Whether it is recorded at all (an input requires a gradient, recording is
-/// on) is decided here; inputs may be undefined. `name` is a string literal: only the pointer is kept.
-Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep = Keep::Nothing);
-
-/// Records an operation that has a definition and an analytic backward. The analytic backward serves first derivatives;
-/// when a graph of the gradient is wanted, the definition is evaluated on one alias per argument and differentiated.
-Variable record_analytic(const char* name, Tensor value, const Inputs& inputs, Definition definition,
-                         AnalyticBackward backward, Keep keep = Keep::Nothing);
 
 }  // namespace xtg

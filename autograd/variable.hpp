@@ -2,7 +2,8 @@
 
 // autograd/ is the tape. A Variable is an array together with its place in the record of operations that made it;
 // backward() walks that record from the newest operation to the oldest and applies the chain rule. Read this file, then
-// node.hpp (what is recorded), backward.cpp (the walk, about a hundred lines) and ops/elementwise.cpp (operations).
+// node.hpp (what is recorded), operation.hpp (by whom), backward.cpp (the walk, about a hundred lines) and
+// ops/elementwise.cpp (operations).
 
 #include <memory>
 #include <vector>
@@ -85,9 +86,6 @@ class Variable {
 };
 
 using Variables = std::vector<Variable>;
-
-inline Inputs::Inputs(const Variables& list) : begin_(list.data()), size_(list.size()) {}
-inline const Variable* Inputs::end() const { return begin_ + size_; }
 
 /// Gradients of Σ_i <outputs_i, grad_outputs_i> with respect to `inputs`, leaves or not; no leaf's grad() is touched.
 /// grad_outputs may be empty for one-element outputs. With create_graph the gradients are recorded themselves, so that

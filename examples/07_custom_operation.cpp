@@ -4,7 +4,7 @@
 //   y = gamma*x_hat,   x_hat = x*r,   r = 1/sqrt(<x^2> + eps),   <.> the mean over the last axis: x (..., C), gamma
 //   (C).
 //
-// What it takes: a definition, an analytic backward, record_analytic() to put both on the tape, check_gradients() to
+// What it takes: a definition, an analytic backward, operation() to put both on the tape, check_gradients() to
 // compare the two with finite differences.
 
 #include <cmath>
@@ -59,18 +59,15 @@ Variable rms_norm(const Variable& x, const Variable& gamma, double eps, bool mis
   require<ShapeError>(!x.shape().empty() && gamma.shape() == Shape{x.shape().back()},
                       "rms_norm: expected x (..., C) and gamma (C), got {} and {}", to_string(x.shape()),
                       to_string(gamma.shape()));
-  if (DerivedGradients::current()) return rms_norm_composed(x, gamma, eps);
-  Tensor y;
-  {
+  const auto definition = [eps](const Variables& v) { return rms_norm_composed(v[0], v[1], eps); };
+  const auto backward = [eps, mistake](const Tensor& dy, const Arguments& arguments) {
+    Gradients d = rms_norm_backward(dy, arguments[0], arguments[1], eps, mistake);
+    return analytic_gradients(std::move(d.dx), std::move(d.dgamma));
+  };
+  return operation("rms_norm", {x, gamma}, definition, [&] {
     const NoGrad off_the_tape;
-    y = rms_norm_composed(x, gamma, eps).value();  // a fast loop could stand here
-  }
-  return record_analytic(
-      "rms_norm", std::move(y), {x, gamma}, [eps](const Variables& v) { return rms_norm_composed(v[0], v[1], eps); },
-      [eps, mistake](const Tensor& dy, const Arguments& arguments) {
-        Gradients d = rms_norm_backward(dy, arguments[0], arguments[1], eps, mistake);
-        return analytic_gradients(std::move(d.dx), std::move(d.dgamma));
-      });
+    return Computed{rms_norm_composed(x, gamma, eps).value(), backward};  // a fast loop could stand here
+  });
 }
 
 void report(const char* title, const GradientCheck& check) {

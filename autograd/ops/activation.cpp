@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "autograd/grad_mode.hpp"
+#include "autograd/operation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
@@ -21,18 +21,19 @@ Variable relu_backward(const Variable& dy, const Variable& y) {
 /// y = f(x) with dx = dy·slope(x), both functions of one number: one pass each way, and only x is kept.
 template <class Definition, class F, class Slope>
 Variable activation(const char* name, const Variable& x, const Definition& definition, const F& f, const Slope& slope) {
-  if (DerivedGradients::current()) return definition(x);
-  Tensor y(x.shape());
-  kernels::map(y.data(), x.value().data(), y.size(), f);
-  return record_analytic(
-      name, std::move(y), {x}, [definition](const Variables& arguments) { return definition(arguments[0]); },
-      [slope](const Tensor& dy, const Arguments& arguments) {
-        const Tensor& at = arguments[0];
-        AnalyticGradients gradients(1);
-        Tensor& dx = gradients[0].emplace(at.shape());
-        kernels::zip(dx.data(), dx.shape(), dy.data(), dy.shape(), at.data(), at.shape(),
-                     [&](Scalar d, Scalar v) { return d * slope(v); });
-        return gradients;
+  const auto backward = [slope](const Tensor& dy, const Arguments& arguments) {
+    const Tensor& at = arguments[0];
+    Tensor dx(at.shape());
+    kernels::zip(dx.data(), dx.shape(), dy.data(), dy.shape(), at.data(), at.shape(),
+                 [&](Scalar d, Scalar v) { return d * slope(v); });
+    return analytic_gradients(std::move(dx));
+  };
+  return operation(
+      name, {x}, [definition](const Variables& v) { return definition(v[0]); },
+      [&] {
+        Tensor y(x.shape());
+        kernels::map(y.data(), x.value().data(), y.size(), f);
+        return Computed{std::move(y), backward};
       });
 }
 
@@ -44,31 +45,36 @@ Scalar logistic(Scalar v) {
 
 }  // namespace
 
-// Keeps its output instead of x: the next layer keeps that anyway.
+// The backward is made of Variables and reads the output: x, which a backward on arrays would save for the definition,
+// is not kept, and the output is kept by the next layer anyway.
 Variable relu(const Variable& x) {
-  if (DerivedGradients::current()) return where(less_equal(x.value(), 0), Variable(zeros({})), x);
-  return record(
-      "relu", relu(x.value()), {x},
-      [](const Variable& dy, const Context& c) { return Variables{relu_backward(dy, c.output())}; }, Keep::Output);
+  return operation(
+      "relu", {x}, [](const Variables& v) { return where(less_equal(v[0].value(), 0), Variable(zeros({})), v[0]); },
+      [&] {
+        return Computed{relu(x.value()),
+                        [](const Variable& dy, const Context& c) { return Variables{relu_backward(dy, c.output())}; },
+                        Keep::Output};
+      });
 }
 
 Variable add_relu(const Variable& x, const Variable& residual) {
   require<ShapeError>(x.shape() == residual.shape(), "add_relu: expected equal shapes, got {} and {}",
                       to_string(x.shape()), to_string(residual.shape()));
-  if (DerivedGradients::current()) return relu(x + residual);
-  Tensor y(x.shape());
-  kernels::zip(y.data(), y.shape(), x.value().data(), x.shape(), residual.value().data(), residual.shape(),
-               [](Scalar a, Scalar b) {
-                 const Scalar z = a + b;
-                 return z <= 0 ? Scalar{0} : z;
-               });
-  return record(
-      "add_relu", std::move(y), {x, residual},
-      [](const Variable& dy, const Context& c) {
-        const Variable dz = relu_backward(dy, c.output());
-        return Variables{dz, dz};
-      },
-      Keep::Output);
+  const auto backward = [](const Variable& dy, const Context& c) {
+    const Variable dz = relu_backward(dy, c.output());
+    return Variables{dz, dz};
+  };
+  return operation(
+      "add_relu", {x, residual}, [](const Variables& v) { return relu(v[0] + v[1]); },
+      [&] {
+        Tensor y(x.shape());
+        kernels::zip(y.data(), y.shape(), x.value().data(), x.shape(), residual.value().data(), residual.shape(),
+                     [](Scalar a, Scalar b) {
+                       const Scalar z = a + b;
+                       return z <= 0 ? Scalar{0} : z;
+                     });
+        return Computed{std::move(y), backward, Keep::Output};
+      });
 }
 
 Variable sigmoid(const Variable& x) {

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "autograd/operation.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"

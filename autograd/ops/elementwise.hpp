@@ -16,8 +16,8 @@ Variable add(const Variable& a, Scalar b);
 Variable subtract(const Variable& a, Scalar b);
 Variable subtract(Scalar a, const Variable& b);  // db = −dy
 Variable multiply(const Variable& a, Scalar b);
-Variable divide(const Variable& a, Scalar b);    // each quotient is rounded once, here and below
-Variable divide(Scalar a, const Variable& b);    // y = a/b, db = −dy·y/b
+Variable divide(const Variable& a, Scalar b);        // each quotient is rounded once, here and below
+Variable divide(Scalar a, const Variable& b);        // y = a/b, db = −dy·y/b
 Variable pow(const Variable& x, Scalar p);           // dx = dy·p·x^(p−1)
 Variable pow(const Variable& a, const Variable& b);  // da = dy·b·a^(b−1), db = dy·y·log a, 0 at a = 0 ≤ b
 

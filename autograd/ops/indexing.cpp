@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "autograd/operation.hpp"
 #include "tensor/indexing.hpp"
 #include "tensor/shape.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/grad_mode.hpp"
+#include "autograd/operation.hpp"
 #include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/reduce.hpp"
@@ -52,6 +52,10 @@ Tensor along_axis(const Tensor& x, int axis, const Finish& finish) {
   return y;
 }
 
+Tensor softmax_forward(const Tensor& x, int axis) {
+  return along_axis(x, axis, [](double v, double top, double total) { return std::exp(v - top) / total; });
+}
+
 Tensor log_softmax_forward(const Tensor& x, int axis) {
   return along_axis(x, axis, [](double v, double top, double total) { return v - (top + std::log(total)); });
 }
@@ -59,7 +63,7 @@ Tensor log_softmax_forward(const Tensor& x, int axis) {
 /// t·(1 − s) + s/K for targets (N, K).
 Tensor smoothed(const Tensor& targets, double smoothing) {
   const auto classes = static_cast<double>(targets.shape()[1]);
-  return add(multiply(targets, static_cast<Scalar>(1 - smoothing)), static_cast<Scalar>(smoothing / classes));
+  return targets * static_cast<Scalar>(1 - smoothing) + static_cast<Scalar>(smoothing / classes);
 }
 
 Variable cross_entropy_composed(const Variable& logits, const Variable& targets, double smoothing) {
@@ -84,24 +88,27 @@ Variable binary_cross_entropy_composed(const Variable& x, const Variable& t) {
 
 Variable softmax(const Variable& x, int axis) {
   require_elements("softmax", x.shape(), axis);
-  if (DerivedGradients::current()) return softmax_composed(x, axis);
-  Tensor y = along_axis(x.value(), axis, [](double v, double top, double total) { return std::exp(v - top) / total; });
-  return record(
-      "softmax", std::move(y), {x},
-      [axis](const Variable& dy, const Context& c) {
-        const Variable y = c.output();
-        return Variables{y * (dy - sum(dy * y, {axis}, true))};
-      },
-      Keep::Output);
+  const auto backward = [axis](const Variable& dy, const Context& c) {
+    const Variable y = c.output();
+    return Variables{y * (dy - sum(dy * y, {axis}, true))};
+  };
+  return operation(
+      "softmax", {x}, [axis](const Variables& v) { return softmax_composed(v[0], axis); },
+      [&] {
+        return Computed{softmax_forward(x.value(), axis), backward, Keep::Output};
+      });
 }
 
 Variable log_softmax(const Variable& x, int axis) {
   require_elements("log_softmax", x.shape(), axis);
-  if (DerivedGradients::current()) return log_softmax_composed(x, axis);
-  return record(
-      "log_softmax", log_softmax_forward(x.value(), axis), {x},
-      [axis](const Variable& dy, const Context& c) { return Variables{dy - exp(c.output()) * sum(dy, {axis}, true)}; },
-      Keep::Output);
+  const auto backward = [axis](const Variable& dy, const Context& c) {
+    return Variables{dy - exp(c.output()) * sum(dy, {axis}, true)};
+  };
+  return operation(
+      "log_softmax", {x}, [axis](const Variables& v) { return log_softmax_composed(v[0], axis); },
+      [&] {
+        return Computed{log_softmax_forward(x.value(), axis), backward, Keep::Output};
+      });
 }
 
 Variable cross_entropy(const Variable& logits, const Indices& labels, double label_smoothing) {
@@ -112,8 +119,28 @@ Variable cross_entropy(const Variable& logits, const Indices& labels, double lab
   return cross_entropy(logits, Variable(one_hot("cross_entropy", labels, shape[1])), label_smoothing);
 }
 
+namespace {
+
 // The loss is −Σ t·log_p/N over samples and classes, with t the smoothed targets. As dlog_p_k/dlogits_j is 1 where
 // j = k, less p_j, its derivative is (p_j·Σ_k t_k − t_j)/N.
+Computed cross_entropy_by_hand(const Tensor& logits, const Tensor& targets, double smoothing) {
+  Tensor log_p = log_softmax_forward(logits, -1), t = smoothed(targets, smoothing);
+  double total = 0;
+  for (std::size_t i = 0; i < t.size(); ++i)
+    total -= static_cast<double>(t.data()[i]) * static_cast<double>(log_p.data()[i]);
+  const double samples = static_cast<double>(t.shape()[0]);
+  return {scalar(static_cast<Scalar>(total / samples)),
+          [log_p = std::move(log_p), t = std::move(t), smoothing](const Tensor& dy, const Arguments& arguments) {
+            const Scalar scale = dy.item() / static_cast<Scalar>(t.shape()[0]);
+            AnalyticGradients d(2);
+            if (arguments.wants(0)) d[0] = (exp(log_p) * sum(t, {1}, true) - t) * scale;
+            if (arguments.wants(1)) d[1] = log_p * (static_cast<Scalar>(smoothing - 1) * scale);
+            return d;
+          }};
+}
+
+}  // namespace
+
 Variable cross_entropy(const Variable& logits, const Variable& targets, double label_smoothing) {
   const Shape& shape = logits.shape();
   require<ShapeError>(shape.size() == 2 && shape[0] > 0 && shape[1] > 0 && targets.shape() == shape,
@@ -121,26 +148,10 @@ Variable cross_entropy(const Variable& logits, const Variable& targets, double l
                       to_string(targets.shape()));
   require(label_smoothing >= 0 && label_smoothing <= 1, "cross_entropy: label smoothing {} is not within [0, 1]",
           label_smoothing);
-  if (DerivedGradients::current()) return cross_entropy_composed(logits, targets, label_smoothing);
-
-  Tensor log_p = log_softmax_forward(logits.value(), -1), t = smoothed(targets.value(), label_smoothing);
-  const auto samples = static_cast<double>(shape[0]);
-  double total = 0;
-  for (std::size_t i = 0; i < t.size(); ++i)
-    total -= static_cast<double>(t.data()[i]) * static_cast<double>(log_p.data()[i]);
-  return record_analytic(
-      "cross_entropy", scalar(static_cast<Scalar>(total / samples)), {logits, targets},
+  return operation(
+      "cross_entropy", {logits, targets},
       [label_smoothing](const Variables& v) { return cross_entropy_composed(v[0], v[1], label_smoothing); },
-      [log_p = std::move(log_p), t = std::move(t), label_smoothing](const Tensor& dy, const Arguments& arguments) {
-        const Scalar scale = dy.data()[0] / static_cast<Scalar>(t.shape()[0]);
-        AnalyticGradients d(2);
-        if (arguments.wants(0)) {
-          const Tensor mass = sum(t, {1}, true);  // (N, 1)
-          d[0] = multiply(subtract(multiply(exp(log_p), mass), t), scale);
-        }
-        if (arguments.wants(1)) d[1] = multiply(log_p, static_cast<Scalar>(label_smoothing - 1) * scale);
-        return d;
-      });
+      [&] { return cross_entropy_by_hand(logits.value(), targets.value(), label_smoothing); });
 }
 
 Variable mse_loss(const Variable& input, const Variable& target) {
@@ -161,31 +172,38 @@ Variable huber_loss(const Variable& input, const Variable& target, Scalar delta)
   return mean(c * (d - c / 2));
 }
 
-Variable binary_cross_entropy_with_logits(const Variable& logits, const Variable& targets) {
-  require_pairs("binary_cross_entropy_with_logits", logits, targets);
-  if (DerivedGradients::current()) return binary_cross_entropy_composed(logits, targets);
+namespace {
+
+Computed binary_cross_entropy_by_hand(const Tensor& logits, const Tensor& targets) {
   const auto n = static_cast<double>(logits.size());
   double total = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    const double x = static_cast<double>(logits.value().data()[i]), t = static_cast<double>(targets.value().data()[i]);
+    const double x = static_cast<double>(logits.data()[i]), t = static_cast<double>(targets.data()[i]);
     total += std::max(x, 0.0) - x * t + std::log1p(std::exp(-std::abs(x)));
   }
-  return record_analytic(
-      "binary_cross_entropy_with_logits", scalar(static_cast<Scalar>(total / n)), {logits, targets},
+  return {scalar(static_cast<Scalar>(total / n)), [n](const Tensor& dy, const Arguments& a) {
+            const double scale = static_cast<double>(dy.item()) / n;
+            AnalyticGradients d(2);
+            if (a.wants(0)) {
+              d[0] = Tensor(a[0].shape());
+              for (std::size_t i = 0; i < d[0]->size(); ++i) {
+                const double probability = 1 / (1 + std::exp(-static_cast<double>(a[0].data()[i])));
+                d[0]->data()[i] = static_cast<Scalar>((probability - static_cast<double>(a[1].data()[i])) * scale);
+              }
+            }
+            if (a.wants(1)) d[1] = a[0] * static_cast<Scalar>(-scale);
+            return d;
+          }};
+}
+
+}  // namespace
+
+Variable binary_cross_entropy_with_logits(const Variable& logits, const Variable& targets) {
+  require_pairs("binary_cross_entropy_with_logits", logits, targets);
+  return operation(
+      "binary_cross_entropy_with_logits", {logits, targets},
       [](const Variables& v) { return binary_cross_entropy_composed(v[0], v[1]); },
-      [n](const Tensor& dy, const Arguments& a) {
-        const double scale = static_cast<double>(dy.data()[0]) / n;
-        AnalyticGradients d(2);
-        if (a.wants(0)) {
-          d[0] = Tensor(a[0].shape());
-          for (std::size_t i = 0; i < d[0]->size(); ++i) {
-            const double probability = 1 / (1 + std::exp(-static_cast<double>(a[0].data()[i])));
-            d[0]->data()[i] = static_cast<Scalar>((probability - static_cast<double>(a[1].data()[i])) * scale);
-          }
-        }
-        if (a.wants(1)) d[1] = multiply(a[0], static_cast<Scalar>(-scale));
-        return d;
-      });
+      [&] { return binary_cross_entropy_by_hand(logits.value(), targets.value()); });
 }
 
 }  // namespace xtg

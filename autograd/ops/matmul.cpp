@@ -1,5 +1,6 @@
 #include "autograd/ops/matmul.hpp"
 
+#include "autograd/operation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "autograd/ops/shaping.hpp"

@@ -1,6 +1,6 @@
 #include "autograd/ops/pool2d.hpp"
 
-#include "autograd/grad_mode.hpp"
+#include "autograd/operation.hpp"
 #include "autograd/ops/conv2d.hpp"
 #include "autograd/ops/indexing.hpp"
 #include "autograd/ops/reduce.hpp"
@@ -13,12 +13,15 @@ namespace xtg {
 // The maximum is the element at a position that does not change with small changes of x: its definition is `take` at
 // those positions, and the gradient is `put` back there.
 Variable max_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {
-  auto [y, positions] = max_pool2d(x.value(), kernel, stride, padding);
-  if (DerivedGradients::current()) return take(x, positions);
-  return record("max_pool2d", std::move(y), {x},
-                [positions = std::move(positions)](const Variable& dy, const Context& c) {
-                  return Variables{put(dy, positions, c.input_shape(0))};
-                });
+  const auto found = max_pool2d(x.value(), kernel, stride, padding);
+  const Indices& positions = found.second;
+  return operation(
+      "max_pool2d", {x}, [positions](const Variables& v) { return take(v[0], positions); },
+      [&] {
+        return Computed{found.first, [positions](const Variable& dy, const Context& c) {
+                          return Variables{put(dy, positions, c.input_shape(0))};
+                        }};
+      });
 }
 
 Variable avg_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {

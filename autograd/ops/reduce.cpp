@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "autograd/grad_mode.hpp"
+#include "autograd/operation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/shaping.hpp"
 #include "tensor/create.hpp"
@@ -46,16 +46,16 @@ Variable variance_of(const char* name, const Variable& x, const Axes& axes, bool
   require(n > 1 || !unbiased, "{}: unbiased, expected two elements or more along the reduced axes of {}, got one", name,
           to_string(x.shape()));
   const Scalar correction = unbiased ? static_cast<Scalar>(n) / static_cast<Scalar>(n - 1) : Scalar{1};
-  if (DerivedGradients::current()) return variance_composed(x, axes, keepdims, correction);
-  const Tensor average = mean(x.value(), axes, true);  // x's shape, reduced axes 1
-  Tensor y = multiply(mean(square(subtract(x.value(), average)), axes, keepdims), correction);
-  return record_analytic(
-      "variance", std::move(y), {x},
-      [=](const Variables& v) { return variance_composed(v[0], axes, keepdims, correction); },
-      [=](const Tensor& dy, const Arguments& a) {
-        // x also moves the mean, but by that the variance changes by −2·mean(x − mean) = 0: one term remains.
-        const Tensor scale = multiply(reshape(dy, kept), 2 * correction / static_cast<Scalar>(n));
-        return analytic_gradients(multiply(subtract(a[0], average), scale));
+  return operation(
+      "variance", {x}, [=](const Variables& v) { return variance_composed(v[0], axes, keepdims, correction); },
+      [&] {
+        const Tensor average = mean(x.value(), axes, true);  // x's shape, reduced axes 1
+        return Computed{mean(square(x.value() - average), axes, keepdims) * correction,
+                        [=](const Tensor& dy, const Arguments& a) {
+                          // x also moves the mean, but by that the variance changes by −2·mean(x − mean) = 0.
+                          const Tensor scale = reshape(dy, kept) * (2 * correction / static_cast<Scalar>(n));
+                          return analytic_gradients((a[0] - average) * scale);
+                        }};
       });
 }
 

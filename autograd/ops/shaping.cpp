@@ -3,6 +3,7 @@
 #include <functional>
 #include <numeric>
 
+#include "autograd/operation.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg {

@@ -10,7 +10,7 @@
 #include "autograd/ops/elementwise.hpp"
 #include "nn/conv2d.hpp"
 #include "nn/module.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 
 namespace xtg::assignment {
 

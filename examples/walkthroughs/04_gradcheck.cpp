@@ -169,12 +169,13 @@ void verdict() {
     return nn::batch_norm_composed(v[0], v[1], Variable(zeros({5})), 1e-5);
   };
   const auto layer = [&](const Variables& v) {
-    if (DerivedGradients::current()) return definition(v);
-    const nn::NormForward f = nn::batch_norm_forward(v[0].value(), v[1].value(), zeros({5}), 1e-5);
-    return record_analytic("planted", f.y, {v[0], v[1]}, definition, [f](const Tensor& dy, const Arguments& a) {
-      nn::NormGradients d = nn::batch_norm_backward(dy, a[0], f.mean, f.rstd, a[1]);
-      d.dx = multiply(multiply(dy, a[1]), f.rstd);  // planted: the ways through mu and v are missing
-      return analytic_gradients(d.dx, d.dgamma);
+    return operation("planted", v, definition, [&] {
+      const nn::NormForward f = nn::batch_norm_forward(v[0].value(), v[1].value(), zeros({5}), 1e-5);
+      return Computed{f.y, [f](const Tensor& dy, const Arguments& a) {
+                        nn::NormGradients d = nn::batch_norm_backward(dy, a[0], f.mean, f.rstd, a[1]);
+                        d.dx = dy * a[1] * f.rstd;  // planted: the ways through mu and v are missing
+                        return analytic_gradients(d.dx, d.dgamma);
+                      }};
     });
   };
   const GradientCheck check = check_gradients(layer, {x, gamma});

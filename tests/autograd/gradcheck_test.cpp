@@ -1,4 +1,5 @@
 #include "autograd/gradcheck.hpp"
+#include "autograd/operation.hpp"
 
 #include <doctest/doctest.h>
 
@@ -27,14 +28,14 @@ using Backward = std::function<NormGradients(const Tensor& dy, const Tensor& x, 
 
 /// Batch norm's true forward and definition with another backward.
 Variable with_backward(const Variables& v, double eps, const Backward& backward) {
-  if (DerivedGradients::current()) return batch_norm_composed(v[0], v[1], v[2], eps);
-  NormForward f = batch_norm_forward(v[0].value(), v[1].value(), v[2].value(), eps);
-  return record_analytic(
-      "planted", f.y, {v[0], v[1], v[2]},
-      [eps](const Variables& a) { return batch_norm_composed(a[0], a[1], a[2], eps); },
-      [f, eps, backward](const Tensor& dy, const Arguments& a) {
-        NormGradients d = backward(dy, a[0], f.mean, f.rstd, a[1], eps);
-        return AnalyticGradients{d.dx, d.dgamma, d.dbeta};
+  return operation(
+      "planted", v, [eps](const Variables& a) { return batch_norm_composed(a[0], a[1], a[2], eps); },
+      [&] {
+        const NormForward f = batch_norm_forward(v[0].value(), v[1].value(), v[2].value(), eps);
+        return Computed{f.y, [f, eps, backward](const Tensor& dy, const Arguments& a) {
+                          NormGradients d = backward(dy, a[0], f.mean, f.rstd, a[1], eps);
+                          return AnalyticGradients{d.dx, d.dgamma, d.dbeta};
+                        }};
       });
 }
 
@@ -146,6 +147,34 @@ TEST_CASE("gradcheck: planted mistakes are caught, and the analytic backward is 
       // Without eps the error at eps = 1e-5 is near 1e-6: seen against the tape's gradient, not by finite differences.
       CHECK((named || (std::string(p.mistake) == "eps forgotten" && eps < 1e-3)));
     }
+}
+
+TEST_CASE("gradcheck: a mistake in one of the three forms is caught, and that form is named") {
+  enum class Wrong { None, Definition, ByHand, Fused, ByHandAndFused };
+  const auto square_with = [](Wrong wrong) {
+    return [wrong](const Variables& v) {
+      const auto form = [&](bool is_wrong) {
+        return [&v, is_wrong] {
+          return Computed{xtg::square(v[0].value()), [is_wrong](const Tensor& dy, const Arguments& a) {
+                            return analytic_gradients(dy * a[0] * Scalar(is_wrong ? 2.1 : 2));
+                          }};
+        };
+      };
+      const auto definition = [wrong](const Variables& u) {
+        return wrong == Wrong::Definition ? u[0] * u[0].detach() : u[0] * u[0];
+      };
+      return operation("square", v, definition, form(wrong == Wrong::ByHand || wrong == Wrong::ByHandAndFused),
+                       form(wrong == Wrong::Fused || wrong == Wrong::ByHandAndFused));
+    };
+  };
+  Generator g(9);
+  const Tensor x = random_uniform({4, 3}, g, 0.5, 2);
+  const auto verdict = [&](Wrong wrong) { return check_gradients(square_with(wrong), {x}).inputs[0].verdict; };
+  CHECK(verdict(Wrong::None) == "ok");
+  CHECK(verdict(Wrong::Definition) == "the definition's gradient is the odd one out");
+  CHECK(verdict(Wrong::ByHand) == "the backward by hand is the odd one out");
+  CHECK(verdict(Wrong::Fused) == "the fused backward is the odd one out");
+  CHECK(verdict(Wrong::ByHandAndFused) == "the analytic backward is the odd one out");
 }
 
 TEST_CASE("gradcheck: a mistake is caught along random directions too") {

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "autograd/grad_mode.hpp"
+#include "autograd/operation.hpp"
 #include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/matmul.hpp"

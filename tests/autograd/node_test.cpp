@@ -1,4 +1,5 @@
 #include "autograd/node.hpp"
+#include "autograd/operation.hpp"
 
 #include <doctest/doctest.h>
 
@@ -32,13 +33,14 @@ Variable user_square(const Variable& x, Scalar factor) {
 /// a·b·b with an analytic backward; the planted mistake scales db.
 Variable user_product(const Variable& a, const Variable& b, Scalar factor) {
   const auto definition = [](const Variables& v) { return v[0] * v[1] * v[1]; };
-  return record_analytic("user_product", xtg::multiply(xtg::multiply(a.value(), b.value()), b.value()), {a, b},
-                         definition, [factor](const Tensor& dy, const Arguments& v) {
-                           AnalyticGradients d(2);
-                           if (v.wants(0)) d[0] = xtg::multiply(dy, xtg::square(v[1]));
-                           if (v.wants(1)) d[1] = xtg::multiply(xtg::multiply(dy, xtg::multiply(v[0], v[1])), factor);
-                           return d;
-                         });
+  return operation("user_product", {a, b}, definition, [&] {
+    return Computed{a.value() * b.value() * b.value(), [factor](const Tensor& dy, const Arguments& v) {
+                      AnalyticGradients d(2);
+                      if (v.wants(0)) d[0] = dy * xtg::square(v[1]);
+                      if (v.wants(1)) d[1] = dy * (v[0] * v[1]) * factor;
+                      return d;
+                    }};
+  });
 }
 
 }  // namespace
@@ -60,7 +62,7 @@ TEST_CASE("node: an operation of one's own, with record") {
   CHECK(max_error(second.value(), xtg::multiply(w.value(), Scalar{2})) < 1e-12);
 }
 
-TEST_CASE("node: an operation of one's own, with record_analytic") {
+TEST_CASE("node: an operation of one's own, with operation") {
   const std::vector<Tensor> at = {normal({4}, 1), normal({4}, 2)};
   const GradientCheck right = check_gradients([](const Variables& v) { return user_product(v[0], v[1], 2); }, at);
   CHECK_MESSAGE(right.ok, right.text());
@@ -101,9 +103,12 @@ TEST_CASE("node: a backward that returns the wrong thing is an error that names 
   CHECK(error_of([&] {
           user([](const Variable&, const Context&) { return Variables{}; }).backward(ones({2, 3}));
         }) == "ValueError: user_op: its backward returned 0 gradients for 1 inputs");
-  const auto analytic = [&](AnalyticBackward backward) {
-    return record_analytic(
-        "user_op", x.value(), {x}, [](const Variables& v) { return v[0]; }, std::move(backward));
+  const auto analytic = [&](const AnalyticBackward& backward) {
+    return operation(
+        "user_op", {x}, [](const Variables& v) { return v[0]; },
+        [&] {
+          return Computed{x.value(), backward};
+        });
   };
   CHECK(error_of([&] {
           analytic([](const Tensor&, const Arguments&) { return AnalyticGradients{ones({6})}; }).backward(ones({2, 3}));
@@ -121,15 +126,19 @@ TEST_CASE("node: a backward that asks for what is not there is an error that say
   const Variable shape = record("user_op", x.value(), {x, Variable()}, [](const Variable& dy, const Context& c) {
     return Variables{sum_to(dy, c.input_shape(1)), Variable()};
   });
-  CHECK(error_of([&] { shape.backward(ones({2, 3})); }) ==
-        "ValueError: user_op: its backward asks for the shape of input 1, which is absent");
-  const Variable value = record_analytic(
-      "user_op", x.value(), {x, Variable()}, [](const Variables& v) { return v[0]; },
-      [](const Tensor& dy, const Arguments& v) {
-        return AnalyticGradients{xtg::multiply(dy, v[1]), std::nullopt};
+  CHECK(error_of([&] {
+          shape.backward(ones({2, 3}));
+        }) == "ValueError: user_op: its backward asks for the shape of input 1, which is absent");
+  const Variable value = operation(
+      "user_op", {x, Variable()}, [](const Variables& v) { return v[0]; },
+      [&] {
+        return Computed{x.value(), [](const Tensor& dy, const Arguments& v) {
+                          return AnalyticGradients{dy * v[1], std::nullopt};
+                        }};
       });
-  CHECK(error_of([&] { value.backward(ones({2, 3})); }) ==
-        "ValueError: backward: an operation's backward asks for the value of an argument that is absent");
+  CHECK(error_of([&] {
+          value.backward(ones({2, 3}));
+        }) == "ValueError: backward: an operation's backward asks for the value of an argument that is absent");
   CHECK_FALSE(x.has_grad());
 }
 
@@ -146,8 +155,9 @@ TEST_CASE("node: a backward that would read modified numbers is an error that na
   const std::string leaf = beginning + "leaf of shape (2, 3) is at version 2, saved at 0" + advice;
   CHECK(error_of([&] { square.backward(ones({2, 3})); }) == leaf);   // Saved::get
   CHECK(error_of([&] { product.backward(ones({2, 3})); }) == leaf);  // Saved::value
-  CHECK(error_of([&] { e.backward(ones({2, 3})); }) ==
-        beginning + "exp of shape (2, 3) is at version 1, saved at 0" + advice);
+  CHECK(error_of([&] {
+          e.backward(ones({2, 3}));
+        }) == beginning + "exp of shape (2, 3) is at version 1, saved at 0" + advice);
 }
 
 TEST_CASE("node: a closure knows which gradients are wanted, the shapes, and its output") {

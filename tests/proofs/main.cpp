@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "tests/proofs/table.hpp"
@@ -20,6 +21,7 @@ const char* const kUsage = R"(usage: prove [OPERATION…]
 
 Proves the gradients of every operation, or of those that are named, and prints a table; tools/prove --help explains it.
   --list           prints the names of the operations in the table
+  --forms          prints which operation has several forms: definition, by hand, fused
   -h, --help       prints this
 Exit status: 0 if all is proven, 1 if not, 2 for a wrong option or name.
 )";
@@ -73,11 +75,12 @@ int print_table(const std::vector<Proof>& rows) {
     second = std::max(second, proof.label.size() - proof.operation().size());
   }
   const auto print = [=](const std::string& operation, const std::string& how, const std::string& order,
-                         const std::string& by_hand, const std::string& differences, const std::string& torch) {
-    fmt::print("{:<{}}  {:<{}}  {:>5}  {:>8}  {:>11}  {:>8}\n", operation, first, how, second, order, by_hand,
-               differences, torch);
+                         const std::string& by_hand, const std::string& fused, const std::string& differences,
+                         const std::string& torch) {
+    fmt::print("{:<{}}  {:<{}}  {:>5}  {:>8}  {:>8}  {:>11}  {:>8}\n", operation, first, how, second, order, by_hand,
+               fused, differences, torch);
   };
-  print("operation", "how", "order", "by hand", "differences", "PyTorch");
+  print("operation", "how", "order", "by hand", "fused", "differences", "PyTorch");
   std::set<std::string> operations;
   std::vector<std::string> failures;
   std::string previous;
@@ -89,7 +92,8 @@ int print_table(const std::vector<Proof>& rows) {
     const std::string operation = proof.operation();
     const std::size_t how = std::min(proof.label.size(), operation.size() + 1);
     print(operation == previous ? "" : operation, proof.label.substr(how),
-          r.failure.empty() ? std::to_string(proof.order) : "FAIL", text(r.analytic_against_derived),
+          r.failure.empty() ? std::to_string(proof.order) : "FAIL", text(r.by_hand_against_derived),
+          text(r.fused_against_derived),
           text(worst({r.analytic_against_numeric, r.derived_against_numeric, r.higher_order})),
           text(worst({r.torch_value, r.torch_gradient})));
     operations.insert(operation);
@@ -100,6 +104,18 @@ int print_table(const std::vector<Proof>& rows) {
   fmt::print("\n{}, {}, {} proven\n", counted(operations.size(), "operation"), counted(rows.size(), "row"),
              failures.empty() ? "all" : fmt::format("{} not", failures.size()));
   return failures.empty() ? success : failure;
+}
+
+/// A line for each operation that has several forms.
+void print_forms(const std::vector<Proof>& rows) {
+  std::map<std::string, std::string> forms;
+  for (const Proof& proof : rows)
+    if (proof.order > 0 && !forms.count(proof.operation())) forms[proof.operation()] = forms_of(proof);
+  std::size_t width = 0, single = 0;
+  for (const auto& [operation, text] : forms) width = std::max(width, operation.size());
+  for (const auto& [operation, text] : forms)
+    text == "one" ? void(++single) : fmt::print("{:<{}}  {}\n", operation, width, text);
+  fmt::print("{} others: one\n", single);
 }
 
 }  // namespace
@@ -114,6 +130,7 @@ int main(int count, char** arguments) {
       if (operations.insert(proof.operation()).second) fmt::print("{}\n", proof.operation());
     return success;
   }
+  if (std::find(names.begin(), names.end(), "--forms") != names.end()) return print_forms(all), success;
   for (const std::string& name : names) {
     if (name == "-h" || name == "--help") {
       fmt::print("{}", kUsage);

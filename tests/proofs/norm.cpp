@@ -20,8 +20,8 @@ Function affine(F f) {
 
 /// relu(f(x, gamma, beta) + residual), without residual where the row has none.
 template <class F>
-Function tailed(F f) {
-  return [f](V v) { return f(v[0], v[1], v[2], NormTail{true, v.size() > 3 ? v[3] : Variable()}); };
+Function with_epilogue(F f) {
+  return [f](V v) { return f(v[0], v[1], v[2], Epilogue{true, v.size() > 3 ? v[3] : Variable()}); };
 }
 
 Function layer(std::size_t axes) {
@@ -42,16 +42,19 @@ std::vector<Proof> norm_rows() {
   const Shape image = {2, 3, 5, 4};
 
   using Args = const Variable&;
-  const Function batch_tail = tailed(
-      [](Args x, Args g, Args b, const NormTail& tail) { return batch_norm(x, g, b, kEps, std::nullopt, tail); });
-  const Function eval_tail = tailed(
-      [=](Args x, Args g, Args b, const NormTail& tail) { return batch_norm_eval(x, g, b, mean, var, kEps, tail); });
-  const Function layer_tail =
-      tailed([](Args x, Args g, Args b, const NormTail& tail) { return layer_norm(x, g, b, 3, kEps, tail); });
-  const Function instance_tail = tailed(
-      [](Args x, Args g, Args b, const NormTail& tail) { return instance_norm(x, g, b, kEps, std::nullopt, tail); });
-  const Function group_tail =
-      tailed([](Args x, Args g, Args b, const NormTail& tail) { return group_norm(x, g, b, 2, kEps, tail); });
+  const Function batch_epilogue = with_epilogue([](Args x, Args g, Args b, const Epilogue& epilogue) {
+    return batch_norm(x, g, b, kEps, std::nullopt, epilogue);
+  });
+  const Function eval_epilogue = with_epilogue([=](Args x, Args g, Args b, const Epilogue& epilogue) {
+    return batch_norm_eval(x, g, b, mean, var, kEps, epilogue);
+  });
+  const Function layer_epilogue = with_epilogue(
+      [](Args x, Args g, Args b, const Epilogue& epilogue) { return layer_norm(x, g, b, 3, kEps, epilogue); });
+  const Function instance_epilogue = with_epilogue([](Args x, Args g, Args b, const Epilogue& epilogue) {
+    return instance_norm(x, g, b, kEps, std::nullopt, epilogue);
+  });
+  const Function group_epilogue = with_epilogue(
+      [](Args x, Args g, Args b, const Epilogue& epilogue) { return group_norm(x, g, b, 2, kEps, epilogue); });
   const std::vector<Input> plain = {{image}, {{4}}, {{4}}}, added = {{image}, {{4}}, {{4}}, {image}};
   return {
       {"batch_norm (N,C)", batch, {{{3, 2}}, {{2}}, {{2}}}, 3},
@@ -70,16 +73,16 @@ std::vector<Proof> norm_rows() {
       {"group_norm (N,H,W,C)", group(2), {{image}, {{4}}, {{4}}}},
       {"group_norm of one group", group(1), {{image}, {{4}}, {{4}}}},
       {"group_norm without gamma and beta", group(2), {{{3, 5, 4}}}},
-      {"batch_norm with relu", batch_tail, plain},
-      {"batch_norm with residual and relu", batch_tail, added},
-      {"batch_norm_eval with relu", eval_tail, plain},
-      {"batch_norm_eval with residual and relu", eval_tail, added, 1, kKink},
-      {"layer_norm with relu", layer_tail, plain},
-      {"layer_norm with residual and relu", layer_tail, added},
-      {"instance_norm with relu", instance_tail, plain},
-      {"instance_norm with residual and relu", instance_tail, added},
-      {"group_norm with relu", group_tail, plain},
-      {"group_norm with residual and relu", group_tail, added},
+      {"batch_norm with relu", batch_epilogue, plain},
+      {"batch_norm with residual and relu", batch_epilogue, added},
+      {"batch_norm_eval with relu", eval_epilogue, plain},
+      {"batch_norm_eval with residual and relu", eval_epilogue, added, 1, kKink},
+      {"layer_norm with relu", layer_epilogue, plain},
+      {"layer_norm with residual and relu", layer_epilogue, added},
+      {"instance_norm with relu", instance_epilogue, plain},
+      {"instance_norm with residual and relu", instance_epilogue, added},
+      {"group_norm with relu", group_epilogue, plain},
+      {"group_norm with residual and relu", group_epilogue, added},
   };
 }
 

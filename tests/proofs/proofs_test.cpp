@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autograd/grad_mode.hpp"
+#include "autograd/operation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "tensor/elementwise.hpp"
@@ -48,11 +49,11 @@ std::string failure_of(const char* label, const Function& function, const std::v
 Function cube(Scalar factor) {
   return [factor](V v) {
     const Definition definition = [](V a) { return pow(a[0], 3); };
-    if (DerivedGradients::current()) return definition(v);
-    return record_analytic("cube", xtg::pow(v[0].value(), 3), {v[0]}, definition,
-                           [factor](const Tensor& dy, const Arguments& a) {
-                             return AnalyticGradients{xtg::multiply(xtg::multiply(xtg::square(a[0]), factor), dy)};
-                           });
+    return operation("cube", v, definition, [&] {
+      return Computed{xtg::pow(v[0].value(), 3), [factor](const Tensor& dy, const Arguments& a) {
+                        return AnalyticGradients{xtg::square(a[0]) * factor * dy};
+                      }};
+    });
   };
 }
 

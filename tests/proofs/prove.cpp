@@ -52,23 +52,22 @@ std::vector<Tensor> draw(const std::vector<Input>& inputs) {
   return drawn;
 }
 
-/// The operations recorded on the way to the result.
-std::string recorded_operations(const Function& f, const std::vector<Tensor>& inputs, bool derived) {
-  const DerivedGradients mode(derived);
+/// Whether an operation on the way to the result runs in this form when it is asked for.
+bool runs(const Function& f, const std::vector<Tensor>& inputs, GradientForm form) {
+  const GradientMode mode(form);
   Variables leaves;
   for (const Tensor& input : inputs) leaves.emplace_back(input, true);
   const Variable y = f(leaves);
-  std::string names;
   std::set<const Node*> seen;
   std::vector<const Node*> next = {y.node().get()};
   while (!next.empty()) {
     const Node* node = next.back();
     next.pop_back();
     if (node == nullptr || !seen.insert(node).second) continue;
-    names += std::string(node->name) + " ";
+    if (node->form == form) return true;
     for (const Node::Input& input : node->inputs) next.push_back(input.node.get());
   }
-  return names;
+  return false;
 }
 
 void raise(std::optional<double>& worst, double error) { worst = std::max(worst.value_or(0), error); }
@@ -76,10 +75,11 @@ void raise(std::optional<double>& worst, double error) { worst = std::max(worst.
 /// `where` begins every failure, here and below.
 void first_order(const Function& f, const std::vector<Tensor>& inputs, const std::string& where, Result& result) {
   const GradientCheck check = check_gradients(f, inputs);
-  const bool two_ways = recorded_operations(f, inputs, false) != recorded_operations(f, inputs, true);
+  const bool by_hand = runs(f, inputs, GradientForm::ByHand), fused = runs(f, inputs, GradientForm::Fused);
   bool large = true;
   for (const InputReport& r : check.inputs) {
-    if (two_ways) raise(result.analytic_against_derived, r.analytic_against_derived);
+    if (by_hand) raise(result.by_hand_against_derived, r.by_hand_against_derived);
+    if (fused) raise(result.fused_against_derived, r.fused_against_derived);
     raise(result.analytic_against_numeric, r.analytic_against_numeric);
     raise(result.derived_against_numeric, r.derived_against_numeric);
     large = large && r.largest_gradient > kSmall;
@@ -175,8 +175,8 @@ void compare_with_torch(const Proof& proof, const Reference& reference, Result& 
             to_string(inputs[k].shape()), reference.path, to_string(proof.inputs[k].shape));
   }
   require(!at.has(fmt::format("x{}", inputs.size())), "{} has more inputs than the table", reference.path);
-  for (const bool derived : {false, true}) {
-    const DerivedGradients mode(derived);
+  for (const GradientForm form : {GradientForm::Fused, GradientForm::ByHand, GradientForm::Derived}) {
+    const GradientMode mode(form);
     Variables leaves;
     for (const Tensor& input : inputs) leaves.emplace_back(input, true);
     const Variable y = proof.function(leaves);
@@ -215,6 +215,14 @@ Result prove(const Proof& proof, const Reference& reference) {
     result.failure += fmt::format("{}\n", error.what());
   }
   return result;
+}
+
+std::string forms_of(const Proof& proof) {
+  const std::vector<Tensor> inputs = draw(proof.inputs);
+  const bool by_hand = runs(proof.function, inputs, GradientForm::ByHand),
+             fused = runs(proof.function, inputs, GradientForm::Fused);
+  if (!by_hand && !fused) return "one";
+  return std::string("definition") + (by_hand ? ", by hand" : "") + (fused ? ", fused" : "");
 }
 
 std::vector<Family> table() {

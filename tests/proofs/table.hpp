@@ -43,19 +43,22 @@ constexpr bool kKink = true;
 
 /// What was found. Errors are max|a − b|/max|b|, the worst of the row; none where there is nothing to compare.
 struct Result {
-  std::optional<double> analytic_against_derived;  // only where the two are not the same operations
+  std::optional<double> by_hand_against_derived, fused_against_derived;  // where the operation has that form
   std::optional<double> analytic_against_numeric, derived_against_numeric;
   std::optional<double> higher_order;  // second and third derivatives, the worst of the same three
   std::optional<double> torch_value, torch_gradient;
   std::string failure;  // all that is wrong; "" if the row is proven
 };
 
-/// Draws inputs and checks f's gradient: by the analytic backwards, by the definitions and by finite differences; then
+/// Draws inputs and checks f's gradient: fused, by hand, by the definitions and by finite differences; then
 /// the second derivatives of f + f², since f itself is linear in many rows, and for order 3 those of each derivative of
 /// f + f³. Where inputs have one shape, all of that again with one Variable in all their places. Last, value and
-/// gradients are compared with PyTorch's, by the analytic backwards and by the definitions. A gradient that is nearly
+/// gradients are compared with PyTorch's, in each of the three forms. A gradient that is nearly
 /// zero is a failure: it would show nothing.
 Result prove(const Proof& proof, const Reference& reference);
+
+/// Which forms the operation of a row has: "definition, by hand, fused", or "one".
+std::string forms_of(const Proof& proof);
 
 struct Family {
   const char* name;

@@ -5,7 +5,7 @@
 
 #include "assignment/grader/mistakes.hpp"
 #include "autograd/variable.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/safetensors.hpp"
 
 namespace xtg::assignment {

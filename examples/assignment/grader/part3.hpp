@@ -6,7 +6,7 @@
 #include "assignment/batch_norm.hpp"
 #include "autograd/variable.hpp"
 #include "nn/module.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/random.hpp"
 
 namespace xtg::assignment {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "nn/module.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/random.hpp"
 
 namespace xtg::assignment {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "nn/module.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/random.hpp"
 
 namespace xtg::assignment {

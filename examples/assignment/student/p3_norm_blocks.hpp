@@ -19,7 +19,7 @@
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
 #include "nn/norm/layer_norm.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
 #include "tensor/reduce.hpp"

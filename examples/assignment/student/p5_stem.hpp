@@ -15,7 +15,7 @@
 #include "autograd/ops/pool2d.hpp"
 #include "nn/conv2d.hpp"
 #include "nn/linear.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 
 namespace student {
 
