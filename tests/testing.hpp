@@ -18,6 +18,15 @@
 
 namespace xtg::testing {
 
+/// Built with a sanitizer, under which the largest cases take too long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
 /// Standard normal numbers; the same for the same seed.
 inline Tensor normal(const Shape& shape, std::uint64_t seed) {
   Generator generator(seed, 1);

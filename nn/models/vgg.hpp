@@ -5,7 +5,7 @@
 
 #include "nn/linear.hpp"
 #include "nn/module.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/random.hpp"
 
 namespace xtg::nn {

@@ -1,18 +1,19 @@
 #pragma once
 
-#include "nn/norm/batch_norm.hpp"
+#include "nn/norm/norm.hpp"
 
 namespace xtg::nn {
 
 /// The definition: x (N, …, C), gamma (C), beta (C) -> (N, …, C); statistics for each sample and each group of C/G
 /// neighbouring channels.
 Variable group_norm_composed(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups,
-                             double eps);
+                             double eps = 1e-5);
 
-/// mean and rstd have shape (N, G).
+/// The statistics have shape (N, 1, G, 1): x is seen as (N, R, G, C/G), R places, G groups of C/G channels.
 NormForward group_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, std::size_t groups,
-                               double eps);
+                               double eps = 1e-5);
 
+/// dx, dgamma and dbeta for the upstream gradient dy; mean and rstd of shape (N, 1, G, 1).
 NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                   const Tensor& gamma);
 
@@ -21,8 +22,8 @@ NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 /// channel. Undefined gamma and beta stand for 1 and 0. With one group this is layer norm over (H, W, C), with C groups
 /// instance norm, but that one value per statistic gives beta here. Throws ShapeError, or ValueError if `groups` does
 /// not divide C.
-Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps,
-                    const NormTail& tail = {});
+Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups,
+                    double eps = 1e-5, const Epilogue& epilogue = {});
 
 /// The layer, the same in training and evaluation: weight (gamma, 1 at first) and bias (beta, 0) of shape (C), unless
 /// affine is off. Throws ValueError if `groups` does not divide the channels, ShapeError for another number of
@@ -30,7 +31,7 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
 class GroupNorm : public Norm {
  public:
   GroupNorm(std::size_t groups, std::size_t channels, const NormOptions& options = {});
-  Variable forward(const Variable& x, const NormTail& tail) override;
+  Variable forward(const Variable& x, const Epilogue& epilogue) override;
 
  private:
   std::size_t groups_, channels_;

@@ -140,30 +140,32 @@ struct Moments {
   }
 };
 
-/// Of `n` sets of equal count, all their values together.
-inline Moments of_equal(const Moments* sets, std::size_t n) {
+/// Of `n` sets of `count` values each, all values together; one mean and one sum of squares for each set, `stride`
+/// apart.
+inline Moments of_equal(double count, const double* mean, const double* squares, std::size_t n,
+                        std::size_t stride = 1) {
   Moments all;
-  for (std::size_t i = 0; i < n; ++i) all.mean += sets[i].mean;
+  for (std::size_t i = 0; i < n; ++i) all.mean += mean[i * stride];
   all.mean /= static_cast<double>(n);
   for (std::size_t i = 0; i < n; ++i) {
-    const double distance = sets[i].mean - all.mean;
-    all.squares += sets[i].squares + sets[i].count * distance * distance;
-    all.count += sets[i].count;
+    const double distance = mean[i * stride] - all.mean;
+    all.squares += squares[i * stride] + count * distance * distance;
   }
+  all.count = count * static_cast<double>(n);
   return all;
 }
 
-/// Moments of every channel of the rows of x, read once. A block's deviations are taken from its first row: that is far
-/// from the block's mean only where the deviations are large anyway (its own square is one of them), so of the digits
-/// of Σ d² − (Σ d)²/n no more than log10(n + 1) cancel, whatever the offset of the data.
+/// The mean of each column over the rows of x, and the sum of squared deviations from it; x is read once. A block's
+/// deviations are taken from its first row: that is far from the block's mean only where the deviations are large
+/// anyway (its own square is one of them), so of the digits of Σ d² − (Σ d)²/n no more than log10(n + 1) cancel,
+/// whatever the offset of the data.
 template <class Value>
-void column_moments(const Value* x, std::size_t first_row, std::size_t last_row, const WideMatrix& matrix,
-                    Moments* by_channel) {
-  const std::size_t columns = matrix.columns;
+void column_moments(const Value* x, std::size_t first_row, std::size_t last_row, std::size_t columns, double* mean,
+                    double* squares) {
   std::vector<Value> block(2 * columns);
-  std::vector<double> totals(2 * columns, 0.0);
   Value *const sum = block.data(), *const square = sum + columns;
-  double *const mean = totals.data(), *const squares = mean + columns;
+  std::fill(mean, mean + columns, 0.0);
+  std::fill(squares, squares + columns, 0.0);
   double rows = 0;
   for (std::size_t begin = first_row; begin < last_row; begin += kBlockRows) {
     const std::size_t end = std::min(begin + kBlockRows, last_row);
@@ -183,17 +185,22 @@ void column_moments(const Value* x, std::size_t first_row, std::size_t last_row,
     });
     rows += n;
   }
-  const std::size_t C = matrix.channels;
-  const double k = static_cast<double>(matrix.repeats);
-  std::fill(by_channel, by_channel + C, Moments{});
-  for (std::size_t i = 0; i < matrix.repeats; ++i)
-    for (std::size_t c = 0; c < C; ++c) by_channel[c].mean += mean[i * C + c] / k;
-  for (std::size_t i = 0; i < matrix.repeats; ++i)
-    for (std::size_t c = 0; c < C; ++c) {
-      const double distance = mean[i * C + c] - by_channel[c].mean;
-      by_channel[c].squares += squares[i * C + c] + rows * distance * distance;
-      by_channel[c].count += rows;
-    }
+}
+
+/// Of a matrix of 64 columns in which they are all of one set, as one row of numbers is: the set's moments.
+template <class Value>
+Moments run_moments(const Value* x, std::size_t n) {
+  std::array<double, kWideColumns> mean, squares;
+  const std::size_t rows = n / kWideColumns;
+  Moments all;
+  if (rows > 0) {
+    column_moments(x, 0, rows, kWideColumns, mean.data(), squares.data());
+    all = of_equal(static_cast<double>(rows), mean.data(), squares.data(), kWideColumns);
+  }
+  Moments rest;
+  for (std::size_t i = rows * kWideColumns; i < n; ++i) rest.add({1, static_cast<double>(x[i]), 0});
+  all.add(rest);
+  return all;
 }
 
 /// What `piece(first_row, last_row, result)` finds of pieces of the rows, `width` results each, on all threads. The

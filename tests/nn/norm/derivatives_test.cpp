@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include "autograd/operation.hpp"
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/reduce.hpp"
+#include "tensor/elementwise.hpp"
 #include "tests/autograd/second_order.hpp"
 #include "tests/nn/norm/norms.hpp"
 
@@ -60,8 +62,8 @@ TEST_CASE("norm: evaluation mode, value and both gradients, against the formula 
         y.data()[i] = at(e.gamma, i) * (at(e.x, i) - at(mean, i)) * r + at(e.beta, i);
         dx.data()[i] = at(e.gamma, i) * r * at(e.dy, i);
       }
-      for (const bool derived : {false, true}) {
-        const Result found = run(norm, e, derived);
+      for (const GradientForm form : kForms) {
+        const Result found = run(norm, e, form);
         CHECK(max_error(found.y, y) < kRounding);
         CHECK(max_error(found.dx, dx) < kRounding);
       }
@@ -150,12 +152,12 @@ AnalyticGradients slow_backward(const Case& c, Mistake mistake, const SetOf& wro
 GradientCheck check_with(const Case& c, Mistake mistake, const SetOf& wrong_set) {
   const Example e(c, 27);
   const auto planted = [&](const Variables& v) {
-    if (DerivedGradients::current()) return c.norm(v[0], v[1], v[2]);
-    Tensor y = c.norm(v[0].detach(), v[1].detach(), v[2].detach()).value();
-    return record_analytic("planted", std::move(y), {v[0], v[1], v[2]}, of_three(c.norm),
-                           [&c, mistake, &wrong_set](const Tensor& dy, const Arguments& a) {
-                             return slow_backward(c, mistake, wrong_set, dy, a[0], a[1]);
-                           });
+    return operation("planted", v, of_three(c.norm), [&] {
+      return Computed{c.norm(v[0].detach(), v[1].detach(), v[2].detach()).value(),
+                      [&c, mistake, &wrong_set](const Tensor& dy, const Arguments& a) {
+                        return slow_backward(c, mistake, wrong_set, dy, a[0], a[1]);
+                      }};
+    });
   };
   return check_gradients(planted, {e.x, e.gamma, e.beta});
 }

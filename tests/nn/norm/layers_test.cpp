@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tests/nn/norm/norms.hpp"
 
 using namespace xtg;
@@ -101,7 +101,7 @@ TEST_CASE("norm layers: the call is the function with the layer's parameters, in
     SafeTensors state;
     state.tensors = {{"weight", e.gamma}, {"bias", e.beta}};
     l.module->load_state_dict(state);
-    const Result expected = run(l.as.norm, e, false);
+    const Result expected = run(l.as.norm, e, GradientForm::Fused);
     for (const bool training : {true, false}) {
       l.module->train(training);
       l.module->zero_grad();
@@ -119,10 +119,10 @@ TEST_CASE("norm layers: the call is the function with the layer's parameters, in
 TEST_CASE("norm layers: running statistics take the share that momentum says of the new ones, or all batches alike") {
   const std::vector<Shape> shapes = {{3, 4, 5}, {2, 7, 5}, {4, 3, 5}};  // of different sizes
   for (const bool per_instance : {false, true})
-    for (const bool derived : {false, true}) {
-      const DerivedGradients mode(derived);
+    for (const GradientForm form : kForms) {
+      const GradientMode mode(form);
       CAPTURE(per_instance);
-      CAPTURE(derived);
+      CAPTURE(form);
       const auto weighted = tracking(per_instance, 0.3), cumulative = tracking(per_instance, std::nullopt, 0.1);
       Tensor mean = zeros({5}), var = ones({5}), mean_of_all = zeros({5}), var_of_all = zeros({5});
       for (std::size_t k = 0; k < shapes.size(); ++k) {

@@ -32,11 +32,13 @@ TEST_CASE("norm: forward equals loops over each set") {
   }
 }
 
-TEST_CASE("norm: the tape's gradients of the definition equal the analytic ones") {
+TEST_CASE("norm: the tape's gradients of the definition equal those by hand and the kernel's") {
   for (const Case& c : cases()) {
     CAPTURE(c.name);
     const Example e(c, 5);
-    check_equal(run(c.norm, e, false), run(c.norm, e, true));
+    const Result derived = run(c.norm, e, GradientForm::Derived);
+    check_equal(run(c.norm, e, GradientForm::Fused), derived);
+    check_equal(run(c.norm, e, GradientForm::ByHand), derived);
   }
 }
 
@@ -45,8 +47,8 @@ TEST_CASE("norm: an absent gamma is 1, an absent beta is 0") {
     CAPTURE(c.name);
     const Example e(c, 7);
     const Variable one(ones(c.affine_shape)), zero(zeros(c.affine_shape)), gamma(e.gamma), beta(e.beta);
-    for (const bool derived : {false, true}) {
-      const DerivedGradients mode(derived);
+    for (const GradientForm form : kForms) {
+      const GradientMode mode(form);
       for (const auto& [absent, given] : {std::make_pair(Variables{{}, {}}, Variables{one, zero}),
                                           std::make_pair(Variables{{}, beta}, Variables{one, beta}),
                                           std::make_pair(Variables{gamma, {}}, Variables{gamma, zero})}) {
@@ -75,8 +77,8 @@ TEST_CASE("norm: dx has mean 0 over each set, and along x_hat exactly the part t
     const auto sums = [&](const auto& term) { return set_sums(c.set_of, e.x.size(), term); };
     const std::vector<double> size = sums([&](std::size_t i) { return std::abs(dx_hat(i)); });
     const std::vector<double> along = sums([&](std::size_t i) { return dx_hat(i) * s.x_hat(i); });
-    for (const bool derived : {false, true}) {
-      const Tensor dx = run(c.norm, e, derived).dx;
+    for (const GradientForm form : kForms) {
+      const Tensor dx = run(c.norm, e, form).dx;
       const std::vector<double> sum = sums([&](std::size_t i) { return at(dx, i); });
       const std::vector<double> dx_along = sums([&](std::size_t i) { return at(dx, i) * s.x_hat(i); });
       double largest_eps_term = 0;
@@ -98,7 +100,7 @@ TEST_CASE("norm: group norm with one group is layer norm, with C groups instance
   const auto equal = [](const Case& a, const Case& b) {
     CAPTURE(a.name);
     const Example e(b, 17);
-    for (const bool derived : {false, true}) check_equal(run(a.norm, e, derived), run(b.norm, e, derived));
+    for (const GradientForm form : kForms) check_equal(run(a.norm, e, form), run(b.norm, e, form));
   };
   for (const double eps : {1e-5, 0.1}) {
     equal(group({5, 6}, 1, eps), layer({5, 6}, 1, eps));
@@ -115,8 +117,8 @@ TEST_CASE("norm: one value per statistic gives beta in layer and group norm, and
                         group({4, 6}, 6), group({4, 1, 1, 6}, 6), group({4, 1, 1}, 1)}) {
     CAPTURE(c.name);
     const Example e(c, 19);
-    for (const bool derived : {false, true}) {
-      const Result r = run(c.norm, e, derived);
+    for (const GradientForm form : kForms) {
+      const Result r = run(c.norm, e, form);
       for (std::size_t i = 0; i < r.y.size(); ++i) CHECK(at(r.y, i) == at(e.beta, i));
       // dx̂ − <dx̂> is 0 but for the rounding of a fused multiply-add, times rstd = 1/√eps = 316.
       CHECK(largest(r.dx) < 316 * kRounding * largest(e.gamma) * largest(e.dy));
@@ -140,7 +142,7 @@ TEST_CASE("norm: a constant channel stays finite and gives beta") {
   for (const Case& c : {batch({3, 4, 5, 6}), instance({3, 4, 5, 6}), group({3, 4, 5, 6}, 6)}) {
     Example e(c, 21);
     for (std::size_t i = 0; i < e.x.size(); i += 6) e.x.data()[i] = 7;
-    const Result r = run(c.norm, e, false);
+    const Result r = run(c.norm, e, GradientForm::Fused);
     for (std::size_t i = 0; i < r.y.size(); i += 6) CHECK(at(r.y, i) == at(e.beta, i));
     CHECK(std::isfinite(largest(r.dx)));
   }

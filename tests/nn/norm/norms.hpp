@@ -17,10 +17,12 @@
 
 namespace xtg::testing {
 
+constexpr GradientForm kForms[] = {GradientForm::Fused, GradientForm::ByHand, GradientForm::Derived};
+
 using NormFunction = std::function<Variable(const Variable& x, const Variable& gamma, const Variable& beta)>;
 
-using TailedNorm =
-    std::function<Variable(const Variable& x, const Variable& gamma, const Variable& beta, const nn::NormTail& tail)>;
+using NormWithEpilogue = std::function<Variable(const Variable& x, const Variable& gamma, const Variable& beta,
+                                                const nn::Epilogue& epilogue)>;
 
 /// The number of the set in which element i of x is normalized: equal numbers, one mean and one variance.
 using SetOf = std::function<std::size_t(std::size_t i)>;
@@ -31,11 +33,11 @@ struct Case {
   double eps;
   NormFunction norm;
   SetOf set_of;
-  TailedNorm tailed = nullptr;  // the same with a tail
+  NormWithEpilogue with_epilogue = nullptr;  // the same with an epilogue
 };
 
 inline Case make_case(const std::string& name, const Shape& shape, const Shape& affine_shape, double eps,
-                      const TailedNorm& norm, const SetOf& set_of) {
+                      const NormWithEpilogue& norm, const SetOf& set_of) {
   const auto plain = [norm](const Variable& x, const Variable& g, const Variable& b) { return norm(x, g, b, {}); };
   return {name, shape, affine_shape, eps, plain, set_of, norm};
 }
@@ -44,8 +46,8 @@ inline Case batch(const Shape& shape, double eps = 1e-5) {
   const std::size_t C = shape.back();
   return make_case(
       fmt::format("batch norm of {}, eps {}", to_string(shape), eps), shape, {C}, eps,
-      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
-        return nn::batch_norm(x, g, b, eps, std::nullopt, tail);
+      [=](const auto& x, const auto& g, const auto& b, const nn::Epilogue& epilogue) {
+        return nn::batch_norm(x, g, b, eps, std::nullopt, epilogue);
       },
       [=](std::size_t i) { return i % C; });
 }
@@ -57,8 +59,8 @@ inline Case layer(const Shape& shape, std::size_t axes, double eps = 1e-5, std::
   return make_case(
       fmt::format("layer norm of {}, {} axes, eps {}", to_string(shape), axes, eps), shape,
       last(affine_axes == 0 ? axes : affine_axes), eps,
-      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
-        return nn::layer_norm(x, g, b, axes, eps, tail);
+      [=](const auto& x, const auto& g, const auto& b, const nn::Epilogue& epilogue) {
+        return nn::layer_norm(x, g, b, axes, eps, epilogue);
       },
       [=](std::size_t i) { return i / K; });
 }
@@ -67,8 +69,8 @@ inline Case instance(const Shape& shape, double eps = 1e-5) {
   const std::size_t C = shape.back(), K = count(shape) / shape[0];
   return make_case(
       fmt::format("instance norm of {}, eps {}", to_string(shape), eps), shape, {C}, eps,
-      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
-        return nn::instance_norm(x, g, b, eps, std::nullopt, tail);
+      [=](const auto& x, const auto& g, const auto& b, const nn::Epilogue& epilogue) {
+        return nn::instance_norm(x, g, b, eps, std::nullopt, epilogue);
       },
       [=](std::size_t i) { return i / K * C + i % C; });
 }
@@ -77,8 +79,8 @@ inline Case group(const Shape& shape, std::size_t groups, double eps = 1e-5) {
   const std::size_t C = shape.back(), K = count(shape) / shape[0], D = C / groups;
   return make_case(
       fmt::format("group norm of {}, {} groups, eps {}", to_string(shape), groups, eps), shape, {C}, eps,
-      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
-        return nn::group_norm(x, g, b, groups, eps, tail);
+      [=](const auto& x, const auto& g, const auto& b, const nn::Epilogue& epilogue) {
+        return nn::group_norm(x, g, b, groups, eps, epilogue);
       },
       [=](std::size_t i) { return i / K * groups + i % C / D; });
 }
@@ -89,8 +91,8 @@ inline Case evaluation(const Shape& shape, double eps = 1e-5) {
   const Tensor mean = normal({C}, 21), var = positive({C}, 22);
   return make_case(
       fmt::format("batch norm of {} in evaluation mode, eps {}", to_string(shape), eps), shape, {C}, eps,
-      [=](const auto& x, const auto& g, const auto& b, const nn::NormTail& tail) {
-        return nn::batch_norm_eval(x, g, b, mean, var, eps, tail);
+      [=](const auto& x, const auto& g, const auto& b, const nn::Epilogue& epilogue) {
+        return nn::batch_norm_eval(x, g, b, mean, var, eps, epilogue);
       },
       nullptr);
 }
@@ -146,8 +148,8 @@ struct Result {
   Tensor y, dx, dgamma, dbeta;
 };
 
-inline Result run(const NormFunction& norm, const Example& e, bool derived) {
-  const DerivedGradients mode(derived);
+inline Result run(const NormFunction& norm, const Example& e, GradientForm form) {
+  const GradientMode mode(form);
   const Variable x(e.x, true), gamma(e.gamma, true), beta(e.beta, true);
   const Variable y = norm(x, gamma, beta);
   y.backward(e.dy);

@@ -19,8 +19,8 @@ constexpr double kReference = kDouble ? 1e-13 : 1e-5;
 void compare(const Reference::Case& at, const NormFunction& norm) {
   CAPTURE(at.name);
   const bool affine = at.has("gamma");
-  for (const bool derived : {false, true}) {
-    const DerivedGradients mode(derived);
+  for (const GradientForm form : kForms) {
+    const GradientMode mode(form);
     const Variable x(at("x"), true);
     const Variable gamma = affine ? Variable(at("gamma"), true) : Variable();
     const Variable beta = affine ? Variable(at("beta"), true) : Variable();
@@ -129,8 +129,8 @@ TEST_CASE("norm: layers in training and then in evaluation mode equal PyTorch's,
     const std::size_t channels = first("x").shape().back();
     std::optional<double> momentum;
     if (!cumulative) momentum = first.number("momentum");
-    for (const bool derived : {false, true}) {
-      const DerivedGradients mode(derived);
+    for (const GradientForm form : kForms) {
+      const GradientMode mode(form);
       std::unique_ptr<Module> layer;
       if (starts_with(name, "batch"))
         layer = std::make_unique<BatchNorm>(channels, BatchNormOptions{eps, affine, momentum, tracked});

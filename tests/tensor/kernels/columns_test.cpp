@@ -45,16 +45,14 @@ void check_moments(const Moments& found, const Moments& expected, double toleran
   CHECK(std::abs(found.squares - expected.squares) <= tolerance * expected.squares);
 }
 
-/// Moments of all channels of x as the norms find them: piece by piece, added in order.
-std::vector<Moments> moments_of(const Tensor& x) {
+/// Moments of the columns of some rows.
+std::vector<Moments> moments_of(const Tensor& x, std::size_t first, std::size_t last) {
   const std::size_t C = x.shape()[1];
-  const WideMatrix matrix(x.shape()[0], C);
-  const auto pieces = kernels::by_pieces<Moments>(matrix, C, [&](std::size_t first, std::size_t last, Moments* m) {
-    column_moments(x.data(), first, last, matrix, m);
-  });
-  std::vector<Moments> total(C);
-  for (std::size_t i = 0; i < pieces.size(); ++i) total[i % C].add(pieces[i]);
-  return total;
+  std::vector<double> mean(C, 7), squares(C, 7);  // what was there before does not count
+  kernels::column_moments(x.data(), first, last, C, mean.data(), squares.data());
+  std::vector<Moments> found;
+  for (std::size_t c = 0; c < C; ++c) found.push_back({static_cast<double>(last - first), mean[c], squares[c]});
+  return found;
 }
 
 }  // namespace
@@ -163,9 +161,7 @@ TEST_CASE("columns: moments against two passes in double, with an offset, with t
           for (std::size_t i = 0; i < x.size(); ++i)
             x.data()[i] +=
                 static_cast<Scalar>(offset + (i < channels ? outlier : 0) + static_cast<double>(i % channels));
-          const WideMatrix matrix(rows, channels);
-          std::vector<Moments> found(channels, Moments{7, 7, 7});
-          kernels::column_moments(x.data(), 0, matrix.rows, matrix, found.data());
+          const std::vector<Moments> found = moments_of(x, 0, rows);
           // An outlier among n rows takes log10(n) digits.
           const double tolerance = (kDouble ? 1e-11 : 1e-5) * (outlier > 0 ? 64 : 1);
           for (std::size_t c = 0; c < channels; ++c) {
@@ -177,34 +173,31 @@ TEST_CASE("columns: moments against two passes in double, with an offset, with t
 
 TEST_CASE("columns: moments of a range of rows, of a constant, and of one value") {
   const Tensor x = normal({200, 3}, 4);
-  const WideMatrix matrix(200, 3);
-  std::vector<Moments> found(3);
-  kernels::column_moments(x.data(), 17, 171, matrix, found.data());
+  const std::vector<Moments> found = moments_of(x, 17, 171), one = moments_of(x, 5, 6);
   for (std::size_t c = 0; c < 3; ++c)
     check_moments(found[c], naive_moments(column(x, c, 17, 171)), kDouble ? 1e-13 : 1e-5);
-
-  const Tensor same(Shape{300, 4}, Scalar(12345.67));
-  for (const Moments& m : moments_of(same)) {
+  for (const Moments& m : moments_of(Tensor(Shape{300, 4}, Scalar(12345.67)), 0, 300)) {
     CHECK(m.mean == doctest::Approx(static_cast<double>(Scalar(12345.67))).epsilon(1e-15));
     CHECK(m.squares < 1e-15);
-    CHECK(m.count == 300);
   }
-  kernels::column_moments(x.data(), 5, 6, matrix, found.data());
-  CHECK(found[1].mean == static_cast<double>(x.data()[16]));
-  CHECK(found[1].squares == 0);
-  CHECK(found[1].count == 1);
+  CHECK(one[1].mean == static_cast<double>(x.data()[16]));
+  CHECK(one[1].squares == 0);
 }
 
-TEST_CASE("columns: moments of many pieces, added in order; pieces cover the rows and do not depend on the threads") {
+TEST_CASE("columns: moments of a run of numbers, of any length, as of one set") {
+  for (const std::size_t n : {1, 2, 63, 64, 65, 127, 128, 300, 4096, 5000}) {
+    CAPTURE(n);
+    Tensor x = normal({n, 1}, 5);
+    for (std::size_t i = 0; i < n; ++i) x.data()[i] += static_cast<Scalar>(1e3 + static_cast<double>(i % 7));
+    const Moments found = kernels::run_moments(x.data(), n);
+    check_moments(found, naive_moments(column(x, 0, 0, n)), kDouble ? 1e-11 : 1e-5);
+  }
+}
+
+TEST_CASE("columns: pieces cover the rows, each once") {
   for (const std::size_t channels : {3, 16, 64}) {
     CAPTURE(channels);
     const std::size_t rows = 3 * kernels::kGrain / channels + 64;  // several pieces, the last one short
-    Tensor x = normal({rows, channels}, 5);
-    for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] += static_cast<Scalar>(1e4);
-    const std::vector<Moments> total = moments_of(x);
-    for (std::size_t c = 0; c < channels; ++c)
-      check_moments(total[c], naive_moments(column(x, c, 0, rows)), kDouble ? 1e-10 : 1e-5);
-
     const WideMatrix matrix(rows, channels);
     const auto ranges =
         kernels::by_pieces<std::size_t>(matrix, 2, [](std::size_t first, std::size_t last, std::size_t* r) {
@@ -232,8 +225,10 @@ TEST_CASE("columns: moments of sets, put together, are those of all values") {
     return naive_moments({values.begin() + first, values.begin() + last});
   };
   const std::vector<Moments> thirds = {part(0, 20), part(20, 40), part(40, 60)};
-  check_moments(kernels::of_equal(thirds.data(), 3), all, 1e-13);
-  check_moments(kernels::of_equal(thirds.data() + 1, 1), thirds[1], 1e-13);
+  const double mean[] = {thirds[0].mean, 7, thirds[1].mean, 7, thirds[2].mean};  // every other one
+  const double squares[] = {thirds[0].squares, 7, thirds[1].squares, 7, thirds[2].squares};
+  check_moments(kernels::of_equal(20, mean, squares, 3, 2), all, 1e-13);
+  check_moments(kernels::of_equal(20, mean + 2, squares + 2, 1), thirds[1], 1e-13);
 
   Moments m;
   m.add(Moments{});  // nothing to nothing

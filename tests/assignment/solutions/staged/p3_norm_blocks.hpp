@@ -11,7 +11,7 @@
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
 #include "nn/norm/layer_norm.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/elementwise.hpp"
 #include "tensor/reduce.hpp"
 #include "tensor/shaping.hpp"

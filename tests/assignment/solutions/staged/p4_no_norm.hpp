@@ -12,7 +12,7 @@
 #include "autograd/ops/pool2d.hpp"
 #include "nn/conv2d.hpp"
 #include "nn/linear.hpp"
-#include "nn/norm/norm.hpp"
+#include "nn/norm/make_norm.hpp"
 #include "tensor/elementwise.hpp"
 #include "tensor/reduce.hpp"
 #include "tensor/shaping.hpp"

@@ -1,11 +1,12 @@
-// Derivatives of the norms with their tails, first and second, held against finite differences; and a mistake that the
-// check must find. In double.
+// Derivatives of the norms with their epilogues, first and second, held against finite differences; and a mistake that
+// the check must find. In double.
 
 #include <doctest/doctest.h>
 
+#include "autograd/operation.hpp"
 #include "tensor/elementwise.hpp"
 #include "tests/autograd/second_order.hpp"
-#include "tests/nn/norm/tails.hpp"
+#include "tests/nn/norm/epilogues.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
@@ -31,7 +32,8 @@ std::vector<Case> small_cases() {
 }  // namespace
 
 TEST_CASE(
-    "norm tails: both gradients equal central differences, with relu, with a residual, and with x as the residual") {
+    "norm epilogues: both gradients equal central differences, with relu, with a residual, and with x as the "
+    "residual") {
   for (const Case& c : small_cases()) {
     CAPTURE(c.name);
     const Example e(c, 7);
@@ -46,7 +48,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("norm tails: second derivatives, through the definitions, equal differences of gradients") {
+TEST_CASE("norm epilogues: second derivatives, through the definitions, equal differences of gradients") {
   for (const Case& c : small_cases()) {
     CAPTURE(c.name);
     const Example e(c, 9);
@@ -61,7 +63,7 @@ TEST_CASE("norm tails: second derivatives, through the definitions, equal differ
   }
 }
 
-TEST_CASE("norm tails: one Variable in all places, to second order") {
+TEST_CASE("norm epilogues: one Variable in all places, to second order") {
   const auto all = [](const Variables& v) { return layer_norm(v[0], v[0], v[0], 1, 0.1, {true, v[0]}); };
   CHECK(check_two_orders([&](const Variables& v) { return square(all(v)); }, {normal({5}, 16)}) == "");
 }
@@ -78,24 +80,24 @@ GradientCheck check_with(MaskOf mask, bool with_residual) {
     return fused(c, v[0], v[1], v[2], with_residual ? v[3] : Variable());
   };
   const auto planted = [&](const Variables& v) {
-    if (DerivedGradients::current()) return right(v);
     const Variable x(v[0].value()), gamma(v[1].value()), beta(v[2].value());
     const Tensor norm = c.norm(x, gamma, beta).value();
-    Tensor y = right({x, gamma, beta, Variable(v[3].value())}).value();
+    const Tensor y = right({x, gamma, beta, Variable(v[3].value())}).value();
     const Tensor open = mask == MaskOf::Y      ? y
                         : mask == MaskOf::X    ? x.value()
                         : mask == MaskOf::Norm ? norm
                                                : ones(c.shape);
-    return record_analytic("planted", std::move(y), {v[0], v[1], v[2], v[3]}, right,
-                           [&c, open](const Tensor& dy, const Arguments& a) {
-                             Tensor dz = zeros(dy.shape());
-                             for (std::size_t i = 0; i < dz.size(); ++i)
-                               if (open.data()[i] > 0) dz.data()[i] = dy.data()[i];
-                             const NoGrad record(false);  // a walk does not
-                             const Variable x_again(a[0], true), g(a[1], true), b(a[2], true);
-                             c.norm(x_again, g, b).backward(dz);
-                             return AnalyticGradients{x_again.grad(), g.grad(), b.grad(), dz};
-                           });
+    return operation("planted", v, right, [&] {
+      return Computed{y, [&c, open](const Tensor& dy, const Arguments& a) {
+                        Tensor dz = zeros(dy.shape());
+                        for (std::size_t i = 0; i < dz.size(); ++i)
+                          if (open.data()[i] > 0) dz.data()[i] = dy.data()[i];
+                        const NoGrad record(false);  // a walk does not
+                        const Variable x_again(a[0], true), g(a[1], true), b(a[2], true);
+                        c.norm(x_again, g, b).backward(dz);
+                        return AnalyticGradients{x_again.grad(), g.grad(), b.grad(), dz};
+                      }};
+    });
   };
   return with_residual ? check_gradients(planted, {e.x, e.gamma, e.beta, normal(c.shape, 31)})
                        : check_gradients(
@@ -107,7 +109,7 @@ GradientCheck check_with(MaskOf mask, bool with_residual) {
 
 }  // namespace
 
-TEST_CASE("norm tails: a backward with the wrong mask fails the check; the right one passes") {
+TEST_CASE("norm epilogues: a backward with the wrong mask fails the check; the right one passes") {
   for (const bool with_residual : {false, true}) {
     CAPTURE(with_residual);
     const GradientCheck good = check_with(MaskOf::Y, with_residual);

@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "nn/norm/norm.hpp"
-#include "tests/nn/norm/tails.hpp"
+#include "nn/norm/make_norm.hpp"
+#include "tests/nn/norm/epilogues.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
@@ -13,7 +13,7 @@ using namespace xtg::testing;
 
 namespace {
 
-using Form = Variable (*)(const Case&, const Variable&, const Variable&, const Variable&, const Variable&);
+using Spelling = Variable (*)(const Case&, const Variable&, const Variable&, const Variable&, const Variable&);
 
 enum class Residual { None, Other, TheInput };
 
@@ -22,11 +22,11 @@ struct Found {
   std::vector<Tensor> gradients;  // of x, gamma, beta and, if it is another Variable, the residual
 };
 
-Found run_form(Form form, const Case& c, const Example& e, Residual which, bool derived) {
-  const DerivedGradients mode(derived);
+Found run_form(Spelling norm, const Case& c, const Example& e, Residual which, GradientForm form) {
+  const GradientMode mode(form);
   Variables leaves = {Variable(e.x, true), Variable(e.gamma, true), Variable(e.beta, true)};
   if (which == Residual::Other) leaves.emplace_back(normal(e.x.shape(), 31), true);
-  const Variable y = form(c, leaves[0], leaves[1], leaves[2],
+  const Variable y = norm(c, leaves[0], leaves[1], leaves[2],
                           which == Residual::None    ? Variable()
                           : which == Residual::Other ? leaves[3]
                                                      : leaves[0]);
@@ -41,11 +41,11 @@ void compare(const Case& c, double tolerance, bool derived_too) {
   const Example e(c, 29);
   for (const Residual which : {Residual::None, Residual::Other, Residual::TheInput}) {
     CAPTURE(static_cast<int>(which));
-    const Found expected = run_form(separate, c, e, which, false);
-    for (const bool derived : {false, true}) {
-      if (derived && !derived_too) continue;
-      CAPTURE(derived);
-      const Found found = run_form(fused, c, e, which, derived);
+    const Found expected = run_form(separate, c, e, which, GradientForm::Fused);
+    for (const GradientForm form : kForms) {
+      if (form == GradientForm::Derived && !derived_too) continue;
+      CAPTURE(form);
+      const Found found = run_form(fused, c, e, which, form);
       CHECK(max_error(found.y, expected.y) < tolerance);
       for (std::size_t i = 0; i < expected.gradients.size(); ++i) {
         CAPTURE(i);
@@ -70,22 +70,22 @@ std::string name_of(const Variable& y) { return y.node()->name; }
 
 }  // namespace
 
-TEST_CASE("norm tails: value and gradients are those of the separate operations, analytic and derived") {
-  for (const Case& c : tail_cases()) compare(c, 10 * kSame, true);
+TEST_CASE("norm epilogues: value and gradients are those of the separate operations, analytic and derived") {
+  for (const Case& c : epilogue_cases()) compare(c, 10 * kSame, true);
 }
 
-TEST_CASE("norm tails: the same for arrays that are cut up among threads") {
+TEST_CASE("norm epilogues: the same for arrays that are cut up among threads") {
   for (const Case& c : large_cases()) compare(c, kDouble ? 1e-12 : 1e-4, false);
 }
 
-TEST_CASE("norm tails: gamma and beta left out stand for 1 and 0") {
+TEST_CASE("norm epilogues: gamma and beta left out stand for 1 and 0") {
   for (const Case& c : {batch({4, 4, 4, 8}), layer({3, 4, 5}, 2), instance({3, 4, 4, 8}), group({3, 4, 5, 6}, 2),
                         evaluation({4, 4, 8})})
     for (const bool with_residual : {false, true}) {
       CAPTURE(c.name);
       const Example e(c, 29);
       const Tensor r = normal(c.shape, 31);
-      const auto gradients = [&](Form form) {
+      const auto gradients = [&](Spelling form) {
         const Variable x(e.x, true), residual = with_residual ? Variable(r, true) : Variable();
         const Variable y = form(c, x, Variable(), Variable(), residual);
         y.backward(e.dy);
@@ -98,12 +98,12 @@ TEST_CASE("norm tails: gamma and beta left out stand for 1 and 0") {
     }
 }
 
-TEST_CASE("norm tails: only the gradients that are wanted") {
+TEST_CASE("norm epilogues: only the gradients that are wanted") {
   const Case c = batch({4, 4, 4, 8});
   const Example e(c, 29);
   const Tensor r = normal(c.shape, 31);
   const std::vector<Tensor> values = {e.x, e.gamma, e.beta, r};
-  const Found all = run_form(fused, c, e, Residual::Other, false);
+  const Found all = run_form(fused, c, e, Residual::Other, GradientForm::Fused);
   for (std::size_t wanted = 0; wanted < 4; ++wanted) {
     Variables v;
     for (std::size_t i = 0; i < 4; ++i) v.emplace_back(values[i], i == wanted);
@@ -113,38 +113,39 @@ TEST_CASE("norm tails: only the gradients that are wanted") {
   }
 }
 
-TEST_CASE("norm tails: running statistics are those of the norm alone, to the bit") {
+TEST_CASE("norm epilogues: running statistics are those of the norm alone, to the bit") {
   const Shape shape = {3, 4, 4, 8};
   const Example e(shape, {8}, 29);
   const Variable x(e.x, true), gamma(e.gamma), beta(e.beta), residual(normal(shape, 31));
   for (const bool of_instances : {false, true}) {
-    const auto update = [&](const NormTail& tail) {
+    const auto update = [&](const Epilogue& epilogue) {
       std::pair<Tensor, Tensor> running(normal({8}, 1), positive({8}, 2));
       const RunningStatistics statistics{running.first, running.second, 0.3};
-      of_instances ? instance_norm(x, gamma, beta, 1e-5, statistics, tail)
-                   : batch_norm(x, gamma, beta, 1e-5, statistics, tail);
+      of_instances ? instance_norm(x, gamma, beta, 1e-5, statistics, epilogue)
+                   : batch_norm(x, gamma, beta, 1e-5, statistics, epilogue);
       return running;
     };
     const auto expected = update({});
     CHECK(max_error(expected.first, normal({8}, 1)) > 1e-2);
-    for (const bool derived : {false, true})
-      for (const NormTail& tail : {NormTail{true, {}}, NormTail{true, residual}}) {
-        const DerivedGradients mode(derived);
-        const auto found = update(tail);
+    for (const GradientForm form : kForms)
+      for (const Epilogue& epilogue : {Epilogue{true, {}}, Epilogue{true, residual}}) {
+        const GradientMode mode(form);
+        const auto found = update(epilogue);
         CHECK(identical(found.first, expected.first));
         CHECK(identical(found.second, expected.second));
       }
   }
 }
 
-TEST_CASE("norm tails: NaN stays NaN, in x and in the residual") {
+TEST_CASE("norm epilogues: NaN stays NaN, in x and in the residual") {
   for (const Case& c : {batch({4, 4, 4, 8}), batch({7, 5}), layer({3, 4, 4, 8}, 3, 1e-5, 1), instance({3, 4, 4, 8}),
                         group({3, 4, 4, 8}, 2), evaluation({4, 4, 8})}) {
     CAPTURE(c.name);
     Example e(c, 29);
     e.x.data()[3] = std::numeric_limits<Scalar>::quiet_NaN();
     for (const Residual which : {Residual::None, Residual::Other, Residual::TheInput}) {
-      const Found expected = run_form(separate, c, e, which, false), found = run_form(fused, c, e, which, false);
+      const Found expected = run_form(separate, c, e, which, GradientForm::Fused),
+                  found = run_form(fused, c, e, which, GradientForm::Fused);
       CHECK(std::isnan(found.y.data()[3]));
       CHECK_FALSE(same_nans(expected.y, full(c.shape, 1)));
       CHECK_FALSE(same_nans(expected.y, full(c.shape, std::numeric_limits<Scalar>::quiet_NaN())));
@@ -161,7 +162,7 @@ TEST_CASE("norm tails: NaN stays NaN, in x and in the residual") {
   }
 }
 
-TEST_CASE("norm tails: a residual without relu, or of another shape, is refused") {
+TEST_CASE("norm epilogues: a residual without relu, or of another shape, is refused") {
   const Shape shape = {3, 4, 4, 8};
   const Tensor statistics = ones({8});
   const std::vector<std::pair<std::string, Case>> norms = {{"batch_norm", batch(shape)},
@@ -170,13 +171,13 @@ TEST_CASE("norm tails: a residual without relu, or of another shape, is refused"
                                                            {"instance_norm", instance(shape)},
                                                            {"group_norm", group(shape, 2)}};
   for (const auto& entry : norms)  // not [name, c]: clang 14 captures no structured bindings
-    for (const bool derived : {false, true}) {
+    for (const GradientForm form : kForms) {
       const std::string& name = entry.first;
       const Case& c = entry.second;
       CAPTURE(c.name);
-      const DerivedGradients mode(derived);
-      const auto error = [&, &norm = c.tailed](const NormTail& tail) {
-        return error_of([&] { norm(Variable(ones(shape)), {}, {}, tail); });
+      const GradientMode mode(form);
+      const auto error = [&, &norm = c.with_epilogue](const Epilogue& epilogue) {
+        return error_of([&] { norm(Variable(ones(shape)), {}, {}, epilogue); });
       };
       CHECK(error({false, Variable(ones(shape))}) == "ValueError: " + name + ": a residual is for the form with relu");
       CHECK(error({true, Variable(ones({4, 4, 8}))}) ==
@@ -193,7 +194,7 @@ TEST_CASE("norm tails: a residual without relu, or of another shape, is refused"
   CHECK(identical(mean, zeros({8})));
 }
 
-TEST_CASE("norm tails: the layers take them, in one operation, or in several where a hook looks on") {
+TEST_CASE("norm epilogues: the layers take them, in one operation, or in several where a hook looks on") {
   const std::vector<std::pair<NormKind, std::string>> kinds = {{NormKind::Batch, "batch_norm"},
                                                                {NormKind::Layer, "layer_norm"},
                                                                {NormKind::Instance, "instance_norm"},
@@ -239,12 +240,12 @@ TEST_CASE("norm tails: the layers take them, in one operation, or in several whe
   CHECK(name_of(activated(nullptr, x, residual)) == "add_relu");
 }
 
-TEST_CASE("norm tails: the layers count batches and keep running statistics, with a tail as without") {
-  const auto state_after = [](const NormTail& tail, bool hook) {
+TEST_CASE("norm epilogues: the layers count batches and keep running statistics, with an epilogue as without") {
+  const auto state_after = [](const Epilogue& epilogue, bool hook) {
     BatchNorm norm(8);
     if (hook) norm.add_forward_hook([](Module&, const Variable&, const Variable&) {});
-    norm(Variable(normal({3, 4, 4, 8}, 1)), tail);
-    norm(Variable(normal({3, 4, 4, 8}, 2)), tail);
+    norm(Variable(normal({3, 4, 4, 8}, 1)), epilogue);
+    norm(Variable(normal({3, 4, 4, 8}, 2)), epilogue);
     return norm.state_dict();
   };
   const SafeTensors expected = state_after({}, false);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the tests of the norms' tails share.
+// What the tests of the norms' epilogues share.
 
 #include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
@@ -10,7 +10,7 @@ namespace xtg::testing {
 
 /// norms.hpp's cases, evaluation mode, and shapes that the norms' loops take as matrices of 64 columns: whole arrays or
 /// samples whose rows divide, in one piece and in several.
-inline std::vector<Case> tail_cases() {
+inline std::vector<Case> epilogue_cases() {
   std::vector<Case> all = cases();
   for (const Case& c : {evaluation({7, 5}), evaluation({3, 4, 2, 6}, 0.1), evaluation({4, 4, 4, 8})}) all.push_back(c);
   for (const Shape& wide : {Shape{3, 8, 8, 4}, Shape{2, 4, 4, 16}, Shape{2, 3, 3, 64}, Shape{2, 8, 8, 1}}) {
@@ -39,7 +39,7 @@ inline Variable separate(const Case& c, const Variable& x, const Variable& gamma
 
 inline Variable fused(const Case& c, const Variable& x, const Variable& gamma, const Variable& beta,
                       const Variable& residual) {
-  return c.tailed(x, gamma, beta, {true, residual});
+  return c.with_epilogue(x, gamma, beta, {true, residual});
 }
 
 }  // namespace xtg::testing
