@@ -61,7 +61,7 @@ Rows rows_of(const Tensor& x) {
       low = std::fmin(low, v);  // these pass over NaN; the mean shows it
       high = std::fmax(high, v);
     }
-    return {{fmt::format("{} … {}, mean {}", printed(low), printed(high), printed(mean(x).data()[0]))}};
+    return {{fmt::format("{} … {}, mean {}", printed(low), printed(high), printed(mean(x).item()))}};
   }
   const std::size_t columns = x.dimension() == 0 ? 1 : x.shape().back();
   Rows rows(x.size() / columns);
