@@ -30,13 +30,13 @@ Variable rms_norm_composed(const Variable& x, const Variable& gamma, double eps)
 //   dx_i = r*(dx_hat_i - x_hat_i*<dx_hat*x_hat>),   dgamma_i = sum over the rows of dy_i*x_hat_i.
 //
 // Batch and layer norm subtract <dx_hat> as well, for there x_i also moves the mean.
-struct Gradients {
+struct RmsNormGradients {
   Tensor dx, dgamma;
 };
 
-Gradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma, double eps, bool mistake) {
+RmsNormGradients rms_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma, double eps, bool mistake) {
   const std::size_t C = gamma.size();
-  Gradients d{zeros_like(x), zeros_like(gamma)};
+  RmsNormGradients d{zeros_like(x), zeros_like(gamma)};
   for (std::size_t start = 0; start < x.size(); start += C) {
     const Scalar *in = x.data() + start, *up = dy.data() + start, *g = gamma.data();
     double sum_of_squares = 0, sum = 0;

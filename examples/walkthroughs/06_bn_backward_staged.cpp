@@ -8,7 +8,7 @@ namespace {
 
 // region: tape
 /// The same seven lines on the tape, which is then asked for the gradient of every node.
-Gradients from_tape(const Tensor& x0, const Tensor& gamma0, const Tensor& beta0, double eps, const Tensor& dy) {
+StepGradients from_tape(const Tensor& x0, const Tensor& gamma0, const Tensor& beta0, double eps, const Tensor& dy) {
   const Variable x(x0, true), gamma(gamma0, true), beta(beta0, true);
   const Variable mean = xtg::mean(x, {0}, true), centred = x - mean, squares = square(centred),
                  var = xtg::mean(squares, {0}, true), rstd = rsqrt(var + eps), x_hat = centred * rstd,
@@ -21,12 +21,12 @@ Gradients from_tape(const Tensor& x0, const Tensor& gamma0, const Tensor& beta0,
 
 struct Node {
   const char* name;
-  Tensor Gradients::*member;
+  Tensor StepGradients::*member;
 };
 const std::vector<Node> kNodes = {
-    {"dbeta", &Gradients::dbeta},       {"dgamma", &Gradients::dgamma}, {"dx_hat", &Gradients::dx_hat},
-    {"drstd", &Gradients::drstd},       {"dvar", &Gradients::dvar},     {"dsquares", &Gradients::dsquares},
-    {"dcentred", &Gradients::dcentred}, {"dmean", &Gradients::dmean},   {"dx", &Gradients::dx}};
+    {"dbeta", &StepGradients::dbeta},       {"dgamma", &StepGradients::dgamma}, {"dx_hat", &StepGradients::dx_hat},
+    {"drstd", &StepGradients::drstd},       {"dvar", &StepGradients::dvar},     {"dsquares", &StepGradients::dsquares},
+    {"dcentred", &StepGradients::dcentred}, {"dmean", &StepGradients::dmean},   {"dx", &StepGradients::dx}};
 
 void column_forward() {
   const Values f = forward(column, column_gamma, column_beta, 0);
@@ -41,8 +41,8 @@ void column_forward() {
 }
 
 void column_backward() {
-  const Gradients by_hand = backward(column_dy, column_gamma, forward(column, column_gamma, column_beta, 0));
-  const Gradients tape = from_tape(column, column_gamma, column_beta, 0, column_dy);
+  const StepGradients by_hand = backward(column_dy, column_gamma, forward(column, column_gamma, column_beta, 0));
+  const StepGradients tape = from_tape(column, column_gamma, column_beta, 0, column_dy);
   std::printf("  %-10s %-33s %s\n", "", "by hand", "tape");
   std::printf("  %-10s%s\n", "dy", numbers(column_dy).c_str());
   for (const Node& n : kNodes) {
@@ -54,8 +54,8 @@ void column_backward() {
 void nodes() {
   const Problem p = problem();
   for (const double eps : {1e-5, 0.1}) {
-    const Gradients by_hand = backward(p.dy, p.gamma, forward(p.x, p.gamma, p.beta, eps));
-    const Gradients tape = from_tape(p.x, p.gamma, p.beta, eps, p.dy);
+    const StepGradients by_hand = backward(p.dy, p.gamma, forward(p.x, p.gamma, p.beta, eps));
+    const StepGradients tape = from_tape(p.x, p.gamma, p.beta, eps, p.dy);
     std::printf("eps = %g\n  %-10s %-8s %12s %12s   error below 1e-12\n", eps, "", "shape", "first number", "tape");
     for (const Node& n : kNodes) {
       const Tensor &a = by_hand.*n.member, &b = tape.*n.member;
@@ -72,7 +72,7 @@ void images() {
   const Tensor x = random_normal({3, 2, 4, 5}, random), dy = random_normal({3, 2, 4, 5}, random);  // (N, H, W, C)
   const Shape matrix = {3 * 2 * 4, 5};                                                             // (M, C)
   const Values f = forward(reshape(x, matrix), p.gamma, p.beta, 1e-5);
-  const Gradients b = backward(reshape(dy, matrix), p.gamma, f);
+  const StepGradients b = backward(reshape(dy, matrix), p.gamma, f);
   const Tensor dx = reshape(b.dx, x.shape());  // back to (N, H, W, C); dgamma and dbeta are (C) as they are
   // end region
   const Variable from(x, true);
@@ -86,7 +86,7 @@ void images() {
 
 void zero_term() {
   const Values f = forward(column, column_gamma, column_beta, 0);
-  const Gradients b = backward(column_dy, column_gamma, f);
+  const StepGradients b = backward(column_dy, column_gamma, f);
   // region: ways
   const Tensor first_way = multiply(b.dx_hat, f.rstd);                     // through x_hat
   const Tensor second_way = multiply(multiply(f.centred, 2), b.dsquares);  // through squares
@@ -98,7 +98,7 @@ void zero_term() {
 
   const Problem p = problem();
   const Values g = forward(p.x, p.gamma, p.beta, 1e-5);
-  const Gradients d = backward(p.dy, p.gamma, g);
+  const StepGradients d = backward(p.dy, p.gamma, g);
   const double term = largest(sum(multiply(multiply(g.centred, 2), d.dsquares), {0}));
   std::printf("five random columns: the second part is below 1e-12 of dmean: %s\n",
               yes_or_stop(term < 1e-12 * largest(d.dmean), "the term is zero"));
@@ -107,7 +107,7 @@ void zero_term() {
 void forget() {
   const Problem p = problem();
   const Values f = forward(p.x, p.gamma, p.beta, 1e-5);
-  const Gradients b = backward(p.dy, p.gamma, f);
+  const StepGradients b = backward(p.dy, p.gamma, f);
   const Tensor direct = multiply(b.dx_hat, f.rstd);  // the first way to centred; with the statistics held, all of dx
   const Tensor through_var = multiply(multiply(f.centred, 2), b.dsquares);
   const Tensor through_mean = broadcast_to(multiply(b.dmean, 1. / 6), p.x.shape());
@@ -140,7 +140,7 @@ std::string vector_text(const Tensor& x) {
 
 void graph() {
   const Values f = forward(column, column_gamma, column_beta, 0);
-  const Gradients b = backward(column_dy, column_gamma, f);
+  const StepGradients b = backward(column_dy, column_gamma, f);
   Drawing d(1020, 330);
   struct Place {
     const char *name, *formula;

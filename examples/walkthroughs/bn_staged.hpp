@@ -27,13 +27,13 @@ inline Values forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, 
 // end region
 
 // region: backward
-struct Gradients {
+struct StepGradients {
   Tensor dgamma, dbeta, dx_hat, drstd, dvar, dsquares, dcentred, dmean, dx;
 };
 
-inline Gradients backward(const Tensor& dy, const Tensor& gamma, const Values& f) {
-  const double M = static_cast<double>(dy.shape()[0]);             // of two integers, 1 / M would be 0
-  Gradients b;
+inline StepGradients backward(const Tensor& dy, const Tensor& gamma, const Values& f) {
+  const double M = static_cast<double>(dy.shape()[0]);  // of two integers, 1 / M would be 0
+  StepGradients b;
   b.dbeta = sum(dy, {0});                                          // 7   (C)
   b.dgamma = sum(multiply(dy, f.x_hat), {0});                      // 7   (C)
   b.dx_hat = multiply(dy, gamma);                                  // 7   (M, C)
