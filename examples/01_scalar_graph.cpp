@@ -79,7 +79,7 @@ int main() {
   const xtg::Variable va(xtg::scalar(at[0]), true), vb(xtg::scalar(at[1]), true), vc(xtg::scalar(at[2]), true);
   std::vector<double> theirs;  // newest first
   xtg::visit_gradients(formula(va, vb, vc), xtg::Variable(),
-                       [&](const xtg::Node&, const xtg::Tensor& g) { theirs.insert(theirs.begin(), g.data()[0]); });
+                       [&](const xtg::Node&, const xtg::Tensor& g) { theirs.insert(theirs.begin(), g.item()); });
 
   std::printf("y = u*tanh(u + c), u = a*b\n\n");
   std::printf("place  entry     value      dy/d(entry)  the library's\n");

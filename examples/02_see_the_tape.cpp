@@ -12,7 +12,7 @@ using namespace xtg;
 
 namespace {
 
-double number(const Tensor& x) { return static_cast<double>(x.data()[0]); }
+double number(const Tensor& x) { return static_cast<double>(x.item()); }
 
 void draw_scalar(const std::string& directory) {
   const KeepValues keep;  // without it the tape forgets every value that no backward needs

@@ -27,7 +27,7 @@ int main() {
   Generator random(1);  // every random number comes from a generator with a seed: the same run everywhere
   const Tensor x = random_normal({N, 2}, random), noise = random_normal({N, 1}, random, 0.1);
   const Tensor true_w = tensor({3, -2}, {2, 1});
-  const Tensor y = add(add(matmul(x, true_w), Scalar{0.5}), noise);  // (N, 2)·(2, 1) -> (N, 1)
+  const Tensor y = matmul(x, true_w) + Scalar{0.5} + noise;  // (N, 2)·(2, 1) -> (N, 1)
 
   // A Variable wants a gradient if its second argument says so: these two are what is learned.
   Variable w(zeros({2, 1}), true), b(zeros({1}), true);
@@ -37,11 +37,11 @@ int main() {
   // The gradient on paper: with the errors e_i = prediction_i - y_i, dL/dw = 2/N * sum of e_i*x_i, dL/db = 2/N * sum of
   // e_i. The tape's must be the same.
   loss_now().backward();
-  const Tensor errors = negative(y);  // w and b are 0 at the start, and so is every prediction
-  const Tensor by_hand = multiply(matmul(x, errors, true, false), Scalar{2} / N);  // xᵀ·e: (2, N)·(N, 1) -> (2, 1)
+  const Tensor errors = -y;  // w and b are 0 at the start, and so is every prediction
+  const Tensor by_hand = Scalar{2} / N * matmul(x, errors, true, false);  // xᵀ·e: (2, N)·(N, 1) -> (2, 1)
   std::printf("dL/dw at the start: by hand {%.4f, %.4f}, by the tape {%.4f, %.4f}\n", by_hand(0, 0), by_hand(1, 0),
               w.grad()(0, 0), w.grad()(1, 0));
-  std::printf("dL/db at the start: by hand %.4f, by the tape %.4f\n\n", 2 * mean(errors).data()[0], b.grad()(0));
+  std::printf("dL/db at the start: by hand %.4f, by the tape %.4f\n\n", 2 * mean(errors).item(), b.grad()(0));
 
   std::printf("step   loss       w_1      w_2      b\n");
   const Scalar rate = 0.1;

@@ -54,7 +54,7 @@ int main() {
     double difference = 0;
     for (std::size_t i = 0; i < p.size(); ++i) {
       const Tensor d = ((ahead[i] - behind[i]) / (2 * step)).value();
-      difference = std::max(difference, largest(subtract(d, exact[i])) / largest(exact[i]));
+      difference = std::max(difference, largest(d - exact[i]) / largest(exact[i]));
     }
     std::printf("  %.0e  %.1e\n", step, difference);
     best = std::min(best, difference);

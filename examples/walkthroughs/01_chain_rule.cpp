@@ -71,7 +71,7 @@ void check() {
   const Variable p = a * b;
   const Variable y = a * sqrt(square(p + c) + p);
   y.backward();
-  const Gradient tape{a.grad().data()[0], b.grad().data()[0], c.grad().data()[0]};
+  const Gradient tape{a.grad().item(), b.grad().item(), c.grad().item()};
   // end region
   std::printf("         by hand   differences      tape\n");
   const auto row = [](const char* name, double first, double second, double third) {

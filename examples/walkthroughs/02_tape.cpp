@@ -97,7 +97,7 @@ void order() {
   report("as reached:", as_reached(tape, output));
 }
 
-double number(const Tensor& x) { return static_cast<double>(x.data()[0]); }
+double number(const Tensor& x) { return static_cast<double>(x.item()); }
 
 void nodes() {
   // region: nodes

@@ -16,7 +16,7 @@ const Tensor kDy = tensor({4, -2, 0, 7, -1, 1}, {3, 2});
 
 void show(const char* name, const Tensor& x) { std::printf("%-22s %s\n", name, to_string(x, 4).c_str()); }
 
-double inner(const Tensor& a, const Tensor& b) { return sum(multiply(a, b)).data()[0]; }
+double inner(const Tensor& a, const Tensor& b) { return sum(a * b).item(); }
 
 void reduce() {
   // region: reduce
@@ -48,8 +48,8 @@ void duality() {
   Generator random(3);
   // region: duality
   const Tensor x = random_normal({5, 4}, random), u = random_normal({4}, random);
-  const double first = inner(sum(x, {0}), u);             // sum(x) · u
-  const double second = inner(x, add(zeros({5, 4}), u));  // x · broadcast(u)
+  const double first = inner(sum(x, {0}), u);         // sum(x) · u
+  const double second = inner(x, zeros({5, 4}) + u);  // x · broadcast(u)
   // end region
   std::printf("%.6f\n%.6f\n", first, second);
 }
@@ -63,7 +63,7 @@ void shapes() {
     y.backward(ones({2, 3, 4}));  // every element of dy is 1, so that db counts
     // end region
     std::printf("%-12s %8zu   %-14s %g\n", to_string(shape).c_str(), b.size(), to_string(b.grad().shape()).c_str(),
-                static_cast<double>(b.grad().data()[0]));
+                static_cast<double>(b.grad().item()));
   }
 }
 
@@ -72,7 +72,7 @@ void centre() {
   const Variable x(kX, true);
   const Variable y = x - mean(x, {0});
   y.backward(kDy);
-  const Tensor dx = subtract(kDy, mean(kDy, {0}));  // by hand
+  const Tensor dx = kDy - mean(kDy, {0});  // by hand
   // end region
   show("y = x - mean(x)", y.value());
   show("dy, given", kDy);

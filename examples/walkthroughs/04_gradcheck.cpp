@@ -31,14 +31,14 @@ class Bench {
  public:
   explicit Bench(const Probe& probe) : loss_(probe.loss), eps_(probe.eps) {
     Generator random(4);
-    x_ = add(multiply(random_normal({6, 5}, random), tensor({0.5, 1, 2, 4, 8}, {5})), Scalar{12});
+    x_ = random_normal({6, 5}, random) * tensor({0.5, 1, 2, 4, 8}, {5}) + 12;
     w_ = random_normal({6, 5}, random);
     gamma_ = probe.mixed_gamma ? tensor({1.5, -0.7, 0.3, 2, -1.1}, {5}) : ones({5});
   }
 
   Tensor dx(const Candidate& candidate) const {
     const nn::NormForward f = nn::batch_norm_forward(x_, gamma_, zeros({5}), eps_);
-    const Variable dy(loss_ == Loss::Sum ? ones({6, 5}) : loss_ == Loss::Squares ? multiply(f.y, Scalar{2}) : w_);
+    const Variable dy(loss_ == Loss::Sum ? ones({6, 5}) : loss_ == Loss::Squares ? 2 * f.y : w_);
     const Variable x(x_), gamma(gamma_), r(f.rstd);
     return candidate.dx({dy, x, gamma, gamma * dy, (x - Variable(f.mean)) * r, r, static_cast<Scalar>(eps_), 6})
         .value();
@@ -61,7 +61,7 @@ class Bench {
  private:
   double value(const Tensor& x) const {
     const Tensor y = nn::batch_norm_forward(x, gamma_, zeros({5}), eps_).y;
-    return sum(multiply(y, loss_ == Loss::Sum ? ones({6, 5}) : loss_ == Loss::Squares ? y : w_)).data()[0];
+    return sum(y * (loss_ == Loss::Sum ? ones({6, 5}) : loss_ == Loss::Squares ? y : w_)).item();
   }
 
   Loss loss_;
@@ -105,7 +105,7 @@ void sizes() {
   for (const Probe& probe : kProbes) {
     const Bench bench(probe);
     const Tensor right = bench.dx(kRight);
-    const double largest = max(xtg::abs(right)).data()[0];
+    const double largest = max(xtg::abs(right)).item();
     std::printf("%-21s right backward passes with tolerance 1e-8: %-4s largest |dx|: ", probe.name,
                 accepts(right, bench.numeric(), 1e-8) ? "yes" : "no");
     std::printf(largest < 1e-12 ? "below 1e-12\n" : "%.1e\n", largest);
@@ -124,9 +124,9 @@ void forward() {
   const GradientCheck check = check_gradients(layer, {x, gamma, beta});
   // end region
   const Tensor y = layer({Variable(x), Variable(gamma), Variable(zeros({5}))}).value();
-  const Tensor ratio = divide(y, nn::batch_norm_forward(x, gamma, zeros({5}), 1e-5).y);
+  const Tensor ratio = y / nn::batch_norm_forward(x, gamma, zeros({5}), 1e-5).y;
   std::printf("gradients agree: %s\ny over the right y: from %.4f to %.4f\n", check.ok ? "yes" : "no",
-              min(ratio).data()[0], max(ratio).data()[0]);
+              min(ratio).item(), max(ratio).item());
 }
 
 double relu_of(double x) { return relu(Variable(scalar(x))).item(); }
@@ -136,7 +136,7 @@ void kink() {
   for (const double at : {0.5, 0.000002, -0.000002, -0.5}) {
     const Variable x(scalar(at), true);
     relu(x).backward();
-    std::printf("x = %9.6f   backward %g   difference %.2f\n", at, x.grad().data()[0],
+    std::printf("x = %9.6f   backward %g   difference %.2f\n", at, x.grad().item(),
                 (relu_of(at + h) - relu_of(at - h)) / (2 * h));
   }
 }
@@ -149,14 +149,12 @@ void direction() {
   const Tensor w = random_normal(shape, random), u = random_normal(shape, random);
   const nn::NormForward f = nn::batch_norm_forward(x, gamma, beta, 1e-5);
   // region: direction
-  const auto loss = [&](const Tensor& at) {
-    return sum(multiply(nn::batch_norm_forward(at, gamma, beta, 1e-5).y, w)).data()[0];
-  };
+  const auto loss = [&](const Tensor& at) { return sum(nn::batch_norm_forward(at, gamma, beta, 1e-5).y * w).item(); };
   const double h = 1e-5;
-  const Tensor step = multiply(u, Scalar(h));
-  const double slope = (loss(add(x, step)) - loss(subtract(x, step))) / (2 * h);
+  const Tensor step = h * u;
+  const double slope = (loss(x + step) - loss(x - step)) / (2 * h);
   const Tensor dx = nn::batch_norm_backward(w, x, f.mean, f.rstd, gamma).dx;
-  std::printf("slope along u   %.5f\nu * dx, summed  %.5f\n", slope, sum(multiply(u, dx)).data()[0]);
+  std::printf("slope along u   %.5f\nu * dx, summed  %.5f\n", slope, sum(u * dx).item());
   // end region
 }
 

@@ -23,19 +23,19 @@ void statistics() {
   const Tensor gamma = tensor({1, 0.5}, {2}), beta = tensor({0, 3}, {2});
   const Scalar eps = 1e-5;
   // region: forward
-  const Tensor mu = mean(x, {0});                      // x (M, C) -> (C)
-  const Tensor centred = subtract(x, mu);              // (M, C)
-  const Tensor v = mean(square(centred), {0});         // (C)
-  const Tensor r = rsqrt(add(v, eps));                 // (C), rsqrt is one over the root
-  const Tensor x_hat = multiply(centred, r);           // (M, C)
-  const Tensor y = add(multiply(gamma, x_hat), beta);  // (M, C)
+  const Tensor mu = mean(x, {0});               // x (M, C) -> (C)
+  const Tensor centred = x - mu;                // (M, C)
+  const Tensor v = mean(square(centred), {0});  // (C)
+  const Tensor r = rsqrt(v + eps);              // (C), rsqrt is one over the root
+  const Tensor x_hat = centred * r;             // (M, C)
+  const Tensor y = gamma * x_hat + beta;        // (M, C)
   // end region
   show("gamma", gamma), show("beta", beta), show("x", x), show("mu", mu), show("v", v), show("rstd", r);
   show("x_hat", x_hat), show("y", y);
   show("mean of y", mean(y, {0}));
   show("var of y", variance(Variable(y), {0}, false, false).value());
   const Tensor library = nn::batch_norm_forward(x, gamma, beta, eps).y;
-  std::printf("equal to the library's to 1e-12: %s\n", max(abs(subtract(y, library))).data()[0] < 1e-12 ? "yes" : "no");
+  std::printf("equal to the library's to 1e-12: %s\n", max(abs(y - library)).item() < 1e-12 ? "yes" : "no");
 }
 
 void images() {
@@ -65,19 +65,19 @@ void biased() {
 }
 
 /// 16 rows of one column, normal with mean 5 and variance 9.
-Tensor batch(Generator& random) { return add(random_normal({16, 1}, random, 3), Scalar{5}); }
+Tensor batch(Generator& random) { return random_normal({16, 1}, random, 3) + 5; }
 
 // region: update
 struct Running {
   double mean = 0, var = 1;  // where they start
 
   void update(const Tensor& x, double momentum) {
-    const double mu = mean_of(x), v = mean_of(square(add(x, Scalar(-mu))));  // of a number: x + (-mu)
+    const double mu = mean_of(x), v = mean_of(square(x - mu));
     const double M = static_cast<double>(x.size());
     mean = (1 - momentum) * mean + momentum * mu;
     var = (1 - momentum) * var + momentum * v * M / (M - 1);
   }
-  static double mean_of(const Tensor& t) { return xtg::mean(t).data()[0]; }
+  static double mean_of(const Tensor& t) { return xtg::mean(t).item(); }
 };
 // end region
 
@@ -92,8 +92,8 @@ void running() {
     layer(Variable(x));
     const auto buffers = layer.named_buffers();  // running_mean, running_var
     if (n == 1 || n == 3 || n == 10 || n == 30 || n == 100)
-      std::printf("%7d %14.4f %13.4f   %.4f, %.4f\n", n, by_hand.mean, by_hand.var, buffers[0].second->data()[0],
-                  buffers[1].second->data()[0]);
+      std::printf("%7d %14.4f %13.4f   %.4f, %.4f\n", n, by_hand.mean, by_hand.var, buffers[0].second->item(),
+                  buffers[1].second->item());
   }
 }
 
@@ -189,7 +189,7 @@ void in_float() {
 void effect_figure() {
   Generator random(9);
   const Tensor scale = tensor({0.5, 3, 1}, {3}), shift = tensor({-2, 4, 9}, {3});
-  const Tensor x = add(multiply(random_normal({40, 3}, random), scale), shift);
+  const Tensor x = random_normal({40, 3}, random) * scale + shift;
   const Tensor y = nn::batch_norm_forward(x, ones({3}), zeros({3}), kEps).y;
   std::string rows;
   for (std::size_t i = 0; i < 40; ++i)

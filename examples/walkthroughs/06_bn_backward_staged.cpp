@@ -88,9 +88,9 @@ void zero_term() {
   const Values f = forward(column, column_gamma, column_beta, 0);
   const StepGradients b = backward(column_dy, column_gamma, f);
   // region: ways
-  const Tensor first_way = multiply(b.dx_hat, f.rstd);                     // through x_hat
-  const Tensor second_way = multiply(multiply(f.centred, 2), b.dsquares);  // through squares
-  const Tensor dmean_first = negative(sum(first_way)), dmean_second = negative(sum(second_way));
+  const Tensor first_way = b.dx_hat * f.rstd;            // through x_hat
+  const Tensor second_way = 2 * f.centred * b.dsquares;  // through squares
+  const Tensor dmean_first = -sum(first_way), dmean_second = -sum(second_way);
   // end region
   std::printf("  dcentred                                        its part of dmean\n");
   std::printf("  through x_hat   %s   %s\n", numbers(first_way).c_str(), numbers(dmean_first).c_str());
@@ -99,7 +99,7 @@ void zero_term() {
   const Problem p = problem();
   const Values g = forward(p.x, p.gamma, p.beta, 1e-5);
   const StepGradients d = backward(p.dy, p.gamma, g);
-  const double term = largest(sum(multiply(multiply(g.centred, 2), d.dsquares), {0}));
+  const double term = largest(sum(2 * g.centred * d.dsquares, {0}));
   std::printf("five random columns: the second part is below 1e-12 of dmean: %s\n",
               yes_or_stop(term < 1e-12 * largest(d.dmean), "the term is zero"));
 }
@@ -108,27 +108,27 @@ void forget() {
   const Problem p = problem();
   const Values f = forward(p.x, p.gamma, p.beta, 1e-5);
   const StepGradients b = backward(p.dy, p.gamma, f);
-  const Tensor direct = multiply(b.dx_hat, f.rstd);  // the first way to centred; with the statistics held, all of dx
-  const Tensor through_var = multiply(multiply(f.centred, 2), b.dsquares);
-  const Tensor through_mean = broadcast_to(multiply(b.dmean, 1. / 6), p.x.shape());
+  const Tensor direct = b.dx_hat * f.rstd;  // the first way to centred; with the statistics held, all of dx
+  const Tensor through_var = 2 * f.centred * b.dsquares;
+  const Tensor through_mean = broadcast_to(b.dmean / 6, p.x.shape());
   const struct {
     const char* forgotten;
     Tensor dx;
   } wrong[] = {{"nothing", b.dx},
-               {"the way through var", add(direct, through_mean)},
-               {"the way through mean", add(direct, through_var)},
+               {"the way through var", direct + through_mean},
+               {"the way through mean", direct + through_var},
                {"both", direct},
-               {"the factor 2 of step 3", add(add(direct, multiply(through_var, 0.5)), through_mean)},
-               {"the minus sign of step 5", add(subtract(direct, through_var), through_mean)},
+               {"the factor 2 of step 3", direct + 0.5 * through_var + through_mean},
+               {"the minus sign of step 5", direct - through_var + through_mean},
                {"= for += in dcentred", through_var},  // its sum is 0, and so is dmean
                {"= for += in dx", through_mean},
-               {"the mean inside var", add(add(direct, through_var), multiply(sum(direct, {0}, true), -1. / 6))}};
+               {"the mean inside var", direct + through_var - sum(direct, {0}, true) / 6}};
   std::printf("  %-26s %-12s %-12s %s\n", "forgotten", "error of dx", "sum dx", "sum dx*x_hat");
   for (const auto& w : wrong) {
-    const double error = norm(subtract(w.dx, b.dx)) / norm(b.dx);
+    const double error = norm(w.dx - b.dx) / norm(b.dx);
     const auto seen = [&](const Tensor& x) { return largest(sum(x, {0})) < 1e-3 ? "0" : "not 0"; };
     std::printf("  %-26s %-12s %-12s %s\n", w.forgotten, error < 1e-12 ? "0" : fmt::format("{:.2f}", error).c_str(),
-                seen(w.dx), seen(multiply(w.dx, f.x_hat)));
+                seen(w.dx), seen(w.dx * f.x_hat));
   }
 }
 

@@ -8,27 +8,27 @@ namespace {
 
 // region: short
 Tensor short_dx(const Tensor& dy, const Tensor& x_hat, const Tensor& rstd, const Tensor& gamma) {
-  const Tensor dx_hat = multiply(dy, gamma);
-  const Tensor along_ones = mean(dx_hat, {0}, true);                    // <dx_hat>
-  const Tensor along_x_hat = mean(multiply(dx_hat, x_hat), {0}, true);  // <dx_hat·x_hat>
-  return multiply(rstd, subtract(subtract(dx_hat, along_ones), multiply(x_hat, along_x_hat)));
+  const Tensor dx_hat = dy * gamma;
+  const Tensor along_ones = mean(dx_hat, {0}, true);           // <dx_hat>
+  const Tensor along_x_hat = mean(dx_hat * x_hat, {0}, true);  // <dx_hat·x_hat>
+  return rstd * (dx_hat - along_ones - x_hat * along_x_hat);
 }
 // end region
 
-double dot(const Tensor& a, const Tensor& b) { return sum(multiply(a, b)).data()[0]; }
+double dot(const Tensor& a, const Tensor& b) { return sum(a * b).item(); }
 
 void terms() {
   const Values f = forward(column, column_gamma, column_beta, 0);
-  const Tensor dx_hat = multiply(column_dy, column_gamma);
-  const Tensor m1 = mean(dx_hat), m2 = mean(multiply(dx_hat, f.x_hat));
+  const Tensor dx_hat = column_dy * column_gamma;
+  const Tensor m1 = mean(dx_hat), m2 = mean(dx_hat * f.x_hat);
   std::printf("  <dx_hat>         %s\n  <dx_hat*x_hat>   %s\n\n", numbers(m1).c_str(), numbers(m2).c_str());
   std::printf("  dx_hat           %s\n", numbers(dx_hat).c_str());
-  std::printf("  minus <dx_hat>   %s\n", numbers(subtract(dx_hat, m1)).c_str());
-  const Tensor rest = subtract(subtract(dx_hat, m1), multiply(f.x_hat, m2));
+  std::printf("  minus <dx_hat>   %s\n", numbers(dx_hat - m1).c_str());
+  const Tensor rest = dx_hat - m1 - f.x_hat * m2;
   std::printf("  minus x_hat<...> %s\n", numbers(rest).c_str());
-  std::printf("  times rstd = dx  %s\n", numbers(multiply(rest, f.rstd)).c_str());
+  std::printf("  times rstd = dx  %s\n", numbers(rest * f.rstd).c_str());
   const Tensor staged = backward(column_dy, column_gamma, f).dx;
-  yes_or_stop(relative_error(multiply(rest, f.rstd), staged) < 1e-12, "the short form is the staged form");
+  yes_or_stop(relative_error(rest * f.rstd, staged) < 1e-12, "the short form is the staged form");
 }
 
 void routes() {
@@ -58,13 +58,13 @@ void removed() {
   const Problem p = problem();
   for (const double eps : {1e-5, 0.1}) {
     const Values f = forward(p.x, p.gamma, p.beta, eps);
-    const Tensor dx_hat = multiply(p.dy, p.gamma), dx = short_dx(p.dy, f.x_hat, f.rstd, p.gamma);
+    const Tensor dx_hat = p.dy * p.gamma, dx = short_dx(p.dy, f.x_hat, f.rstd, p.gamma);
     // region: sums
-    const Tensor sum_dx = sum(dx, {0});                   // (C)
-    const Tensor left = sum(multiply(dx, f.x_hat), {0});  // Σ dx·x_hat
-    const Tensor v_eps = add(reshape(f.var, {5}), eps);   // var + eps
-    const Tensor factor = divide(multiply(reshape(f.rstd, {5}), eps), v_eps);
-    const Tensor right = multiply(factor, sum(multiply(dx_hat, f.x_hat), {0}));
+    const Tensor sum_dx = sum(dx, {0});              // (C)
+    const Tensor left = sum(dx * f.x_hat, {0});      // Σ dx·x_hat
+    const Tensor v_eps = reshape(f.var, {5}) + eps;  // var + eps
+    const Tensor factor = reshape(f.rstd, {5}) * eps / v_eps;
+    const Tensor right = factor * sum(dx_hat * f.x_hat, {0});
     // end region
     std::printf("eps = %g   column      0          1          2          3          4\n", eps);
     const auto row = [](const char* name, const Tensor& x) {
@@ -89,13 +89,13 @@ void matrix() {
   const Values f = forward(triple, ones({1}), zeros({1}), 0);
   // region: matrix
   const Tensor identity = tensor({1, 0, 0, 0, 1, 0, 0, 0, 1}, {3, 3});
-  const Tensor along_ones = full({3, 3}, 1. / 3);                                      // 1·1ᵀ/M
-  const Tensor along_x_hat = multiply(matmul(f.x_hat, f.x_hat, false, true), 1. / 3);  // x_hat·x_hatᵀ/M
-  const Tensor P = subtract(subtract(identity, along_ones), along_x_hat);
+  const Tensor along_ones = full({3, 3}, 1. / 3);                        // 1·1ᵀ/M
+  const Tensor along_x_hat = matmul(f.x_hat, f.x_hat, false, true) / 3;  // x_hat·x_hatᵀ/M
+  const Tensor P = identity - along_ones - along_x_hat;
   // end region
   for (int i = 0; i < 3; ++i) std::printf("  %8.4f %8.4f %8.4f\n", P(i, 0), P(i, 1), P(i, 2));
   std::printf("P applied twice is P, to 1e-12:   %s\n",
-              yes_or_stop(largest(subtract(matmul(P, P), P)) < 1e-12, "P is a projection"));
+              yes_or_stop(largest(matmul(P, P) - P) < 1e-12, "P is a projection"));
   std::printf("P of ones and of x_hat are 0:     %s\n",
               yes_or_stop(largest(matmul(P, ones({3, 1}))) + largest(matmul(P, f.x_hat)) < 1e-12, "directions"));
   std::printf("directions left, the trace of P:  %.0f\n", P(0, 0) + P(1, 1) + P(2, 2));
@@ -107,7 +107,7 @@ void few() {
     Generator random(M);
     const Tensor x = random_normal({M, 1}, random), dy = random_normal({M, 1}, random);
     const Values f = forward(x, ones({1}), zeros({1}), 0);
-    const double share = norm(short_dx(dy, f.x_hat, f.rstd, ones({1}))) / norm(multiply(f.rstd, dy));
+    const double share = norm(short_dx(dy, f.x_hat, f.rstd, ones({1}))) / norm(f.rstd * dy);
     std::printf("  %-6zu %.3f\n", M, share < 1e-12 ? 0 : share);
   }
 }
@@ -119,7 +119,7 @@ void evaluation() {
   const Variable y = nn::batch_norm_eval(x, gamma, beta, running_mean, running_var, 0);
   y.backward(column_dy);
   const Tensor rstd = rsqrt(running_var);
-  const Tensor by_hand = multiply(column_dy, multiply(column_gamma, rstd));  // gamma·r·dy
+  const Tensor by_hand = column_gamma * rstd * column_dy;  // gamma·r·dy
   // end region
   std::printf("  y                   %s\n", numbers(y.value()).c_str());
   std::printf("  dx, tape            %s\n", numbers(x.grad()).c_str());

@@ -30,15 +30,15 @@ Result normalize(const Tensor& x, const Tensor& dy, const Tensor& gamma, const T
                  double eps) {
   Result result;
   result.mean = mean(x, set, true);
-  const Tensor centred = subtract(x, result.mean);
-  const Tensor rstd = rsqrt(add(mean(square(centred), set, true), eps));
-  const Tensor x_hat = multiply(centred, rstd);
-  result.y = add(multiply(gamma, x_hat), beta);
+  const Tensor centred = x - result.mean;
+  const Tensor rstd = rsqrt(mean(square(centred), set, true) + eps);
+  const Tensor x_hat = centred * rstd;
+  result.y = gamma * x_hat + beta;
 
-  const Tensor dx_hat = multiply(gamma, dy);
-  const Tensor m1 = mean(dx_hat, set, true), m2 = mean(multiply(dx_hat, x_hat), set, true);
-  result.dx = multiply(rstd, subtract(subtract(dx_hat, m1), multiply(x_hat, m2)));
-  result.dgamma = sum(multiply(dy, x_hat), {0, 1, 2});  // all that use this gamma, whatever the set
+  const Tensor dx_hat = gamma * dy;
+  const Tensor m1 = mean(dx_hat, set, true), m2 = mean(dx_hat * x_hat, set, true);
+  result.dx = rstd * (dx_hat - m1 - x_hat * m2);
+  result.dgamma = sum(dy * x_hat, {0, 1, 2});  // all that use this gamma, whatever the set
   result.dbeta = sum(dy, {0, 1, 2});
   return result;
 }
@@ -55,7 +55,7 @@ struct Problem {
 Problem problem() {
   Generator random(8);
   Problem p;
-  p.x = add(random_normal(image, random), multiply(random_normal({C}, random), 2));  // each channel about a mean
+  p.x = random_normal(image, random) + 2 * random_normal({C}, random);  // each channel about a mean
   p.dy = random_normal(image, random);
   return p;
 }
@@ -73,10 +73,10 @@ Variable by_library(const std::string& name, const Variable& x, const Variable& 
   return nn::group_norm(x, gamma, beta, groups, eps);
 }
 
-double norm(const Tensor& x) { return std::sqrt(sum(square(x)).data()[0]); }
+double norm(const Tensor& x) { return std::sqrt(sum(square(x)).item()); }
 
 /// ‖a − b‖/‖b‖, the shapes aside.
-double l2_error(const Tensor& a, const Tensor& b) { return norm(subtract(reshape(a, b.shape()), b)) / norm(b); }
+double l2_error(const Tensor& a, const Tensor& b) { return norm(reshape(a, b.shape()) - b) / norm(b); }
 
 const char* yes_or_stop(bool holds, const char* claim) {
   if (!holds) throw std::runtime_error(std::string("not true: ") + claim);
@@ -119,7 +119,7 @@ void pulled_out() {
       // region: pulled
       const Tensor ones = full({C}, 1);
       const Tensor inside = by_formula(n, p.x, p.dy, gamma, p.beta).dx;
-      const Tensor outside = multiply(reshape(gamma, {G, C / G}), by_formula(n, p.x, p.dy, ones, p.beta).dx);
+      const Tensor outside = reshape(gamma, {G, C / G}) * by_formula(n, p.x, p.dy, ones, p.beta).dx;
       // end region
       const double error = l2_error(outside, inside);
       std::printf(" %20s", error < 1e-12 ? "0" : fmt::format("{:.0f} %", 100 * error).c_str());

@@ -13,9 +13,9 @@ const char* yes_or_stop(bool holds, const char* claim) {
   return "yes";
 }
 
-double number(const Tensor& x) { return static_cast<double>(x.data()[0]); }
+double number(const Tensor& x) { return static_cast<double>(x.item()); }
 double norm(const Tensor& x) { return std::sqrt(number(sum(square(x)))); }
-double l2_error(const Tensor& a, const Tensor& b) { return norm(subtract(a, b)) / norm(b); }
+double l2_error(const Tensor& a, const Tensor& b) { return norm(a - b) / norm(b); }
 
 /// The first `n` drawn images as a batch.
 Batch batch_of(std::size_t n) {

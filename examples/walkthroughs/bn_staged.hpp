@@ -15,13 +15,13 @@ struct Values {
 
 inline Values forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   Values f;
-  f.mean = mean(x, {0}, true);                // 1   (1, C)
-  f.centred = subtract(x, f.mean);            // 2   (M, C)
-  f.squares = square(f.centred);              // 3   (M, C)
-  f.var = mean(f.squares, {0}, true);         // 4   (1, C)
-  f.rstd = rsqrt(add(f.var, eps));            // 5   (1, C)
-  f.x_hat = multiply(f.centred, f.rstd);      // 6   (M, C)
-  f.y = add(multiply(gamma, f.x_hat), beta);  // 7   (M, C)
+  f.mean = mean(x, {0}, true);         // 1   (1, C)
+  f.centred = x - f.mean;              // 2   (M, C)
+  f.squares = square(f.centred);       // 3   (M, C)
+  f.var = mean(f.squares, {0}, true);  // 4   (1, C)
+  f.rstd = rsqrt(f.var + eps);         // 5   (1, C)
+  f.x_hat = f.centred * f.rstd;        // 6   (M, C)
+  f.y = gamma * f.x_hat + beta;        // 7   (M, C)
   return f;
 }
 // end region
@@ -32,18 +32,18 @@ struct StepGradients {
 };
 
 inline StepGradients backward(const Tensor& dy, const Tensor& gamma, const Values& f) {
-  const double M = static_cast<double>(dy.shape()[0]);  // of two integers, 1 / M would be 0
+  const double M = static_cast<double>(dy.shape()[0]);
   StepGradients b;
-  b.dbeta = sum(dy, {0});                                          // 7   (C)
-  b.dgamma = sum(multiply(dy, f.x_hat), {0});                      // 7   (C)
-  b.dx_hat = multiply(dy, gamma);                                  // 7   (M, C)
-  b.drstd = sum(multiply(b.dx_hat, f.centred), {0}, true);         // 6   (1, C)
-  b.dvar = multiply(multiply(b.drstd, pow(f.rstd, 3)), -0.5);      // 5   (1, C)
-  b.dsquares = broadcast_to(multiply(b.dvar, 1 / M), dy.shape());  // 4   (M, C)
-  b.dcentred = add(multiply(b.dx_hat, f.rstd),                     // 6, the first of two ways
-                   multiply(multiply(f.centred, 2), b.dsquares));  // 3, the second
-  b.dmean = negative(sum(b.dcentred, {0}, true));                  // 2   (1, C)
-  b.dx = add(b.dcentred, multiply(b.dmean, 1 / M));                // 2 and 1: two ways again
+  b.dbeta = sum(dy, {0});                             // 7   (C)
+  b.dgamma = sum(dy * f.x_hat, {0});                  // 7   (C)
+  b.dx_hat = dy * gamma;                              // 7   (M, C)
+  b.drstd = sum(b.dx_hat * f.centred, {0}, true);     // 6   (1, C)
+  b.dvar = -0.5 * b.drstd * pow(f.rstd, 3);           // 5   (1, C)
+  b.dsquares = broadcast_to(b.dvar / M, dy.shape());  // 4   (M, C)
+  b.dcentred = b.dx_hat * f.rstd                      // 6, the first of two ways
+               + 2 * f.centred * b.dsquares;          // 3, the second
+  b.dmean = -sum(b.dcentred, {0}, true);              // 2   (1, C)
+  b.dx = b.dcentred + b.dmean / M;                    // 2 and 1: two ways again
   return b;
 }
 // end region
@@ -63,7 +63,7 @@ inline Problem problem() {
   Generator random(6);
   const Tensor spread = tensor({0.5, 1, 2, 4, 8}, {5});
   Problem p;
-  p.x = add(multiply(random_normal({6, 5}, random), spread), 12);
+  p.x = random_normal({6, 5}, random) * spread + 12;
   p.dy = random_normal({6, 5}, random);
   return p;
 }
@@ -75,11 +75,11 @@ inline double largest(const Tensor& x) {
 }
 
 /// The length, √Σx².
-inline double norm(const Tensor& x) { return std::sqrt(sum(square(x)).data()[0]); }
+inline double norm(const Tensor& x) { return std::sqrt(sum(square(x)).item()); }
 
 /// max|a − b| / max|b|, and infinite for another shape.
 inline double relative_error(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() ? largest(subtract(a, b)) / largest(b) : INFINITY;
+  return a.shape() == b.shape() ? largest(a - b) / largest(b) : INFINITY;
 }
 
 inline const char* yes_or_stop(bool holds, const char* claim) {
