@@ -224,7 +224,7 @@ LoadReport Module::load_state_dict(const SafeTensors& state, bool strict) {
     }
     for (auto& [name, counter] : module->counters_) {
       const auto entry = state.integers.find(join(path, name));
-      if (entry != state.integers.end()) counter = entry->second.data()[0];
+      if (entry != state.integers.end()) counter = entry->second.item();
     }
   }
   return report;

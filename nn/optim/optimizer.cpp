@@ -76,10 +76,10 @@ void Optimizer::load_state_dict(const SafeTensors& state) {
   }
   compare_states(name_ + ": the state", "of another shape", expected, state, true);
   for (const auto& [key, steps] : state.integers)
-    require(steps.data()[0] >= 0, "{}: the state's '{}' must be at least 0, got {}", name_, key, steps.data()[0]);
+    require(steps.item() >= 0, "{}: the state's '{}' must be at least 0, got {}", name_, key, steps.item());
   for (Entry& entry : entries_) {
     for (std::size_t k = 0; k < arrays_.size(); ++k) entry.arrays[k] = state.tensors.at(arrays_[k] + "/" + entry.name);
-    if (counts_steps_) entry.steps = state.integers.at("steps/" + entry.name).data()[0];
+    if (counts_steps_) entry.steps = state.integers.at("steps/" + entry.name).item();
   }
 }
 
