@@ -36,7 +36,7 @@ Vectors gradient(nn::Module& network, const Pictures& batch) {
   cross_entropy(network(Variable(batch.images)), batch.labels).backward();
   Vectors g;
   for (const Variable& parameter : network.parameters())
-    g.push_back(parameter.has_grad() ? parameter.grad() : multiply(parameter.value(), 0));
+    g.push_back(parameter.has_grad() ? parameter.grad() : 0 * parameter.value());
   network.zero_grad();
   return g;
 }

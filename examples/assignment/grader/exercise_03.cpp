@@ -74,7 +74,7 @@ std::string judge(const Shape& large, const Shape& shape) {
   if (result.shape() != shape)
     return shapes + "the result has shape " + to_string(result.shape()) +
            "; sum over the axes that b does not have, and over those where it has size 1";
-  if (same(multiply(result, static_cast<Scalar>(repeated)), right))
+  if (same(result * static_cast<Scalar>(repeated), right))
     return shapes + "this is the mean; b's gradient is the sum, since every place that used b counts in full";
   const Shape behind = padded(shape, large.size(), false);
   if (fits(behind, large) && same(result, reshape(reference(dy, behind), shape)))

@@ -39,10 +39,10 @@ bool all_near_one(const Tensor& t) {
 
 /// Why this probe may be blind, for the wrong backward `name`.
 std::string reason(const Probe& p, const std::string& name) {
-  const Tensor spread = xtg::max(xtg::abs(subtract(p.dy, xtg::mean(p.dy, {0}, true))));
+  const Tensor spread = xtg::max(xtg::abs(p.dy - xtg::mean(p.dy, {0}, true)));
   const Tensor r = nn::batch_norm_forward(p.x, p.gamma, p.gamma, p.eps).rstd;
   const auto about = [&](const char* word) { return name.find(word) != std::string::npos; };
-  if (spread.data()[0] < 1e-9)
+  if (spread.item() < 1e-9)
     return "dy is the same in all rows, as if the loss were a plain sum; then the right dx is zero";
   if (about("gamma") && all_near_one(p.gamma)) return "all gammas are 1, so it does not matter where gamma stands";
   if (about("eps"))
@@ -51,7 +51,7 @@ std::string reason(const Probe& p, const std::string& name) {
     return fmt::format("with {} rows, M and M-1 are nearly the same; take few rows", p.x.shape()[0]);
   if ((about("rstd") || about("power")) && all_near_one(r))
     return "rstd is 1 in every column, so its powers are all the same; spread the columns differently";
-  const double largest = xtg::max(xtg::abs(dx_of(kRight, p))).data()[0];
+  const double largest = xtg::max(xtg::abs(dx_of(kRight, p))).item();
   if (largest < 10 * kTolerance)
     return fmt::format("the largest |dx| is {:.1g}, small beside the 1 in 0.01*(1 + |dx|): make dy larger", largest);
   return "the numbers should be random and of different size in each column, gamma included";

@@ -23,7 +23,7 @@ Problem make_problem(const Shape& shape, double eps, std::uint64_t seed) {
   Generator random(seed);
   Problem p;
   p.eps = eps;
-  p.x = add(multiply(random_normal(shape, random), tensor({0.5, 1, 2, 4, 8}, {5})), 12);
+  p.x = random_normal(shape, random) * tensor({0.5, 1, 2, 4, 8}, {5}) + 12;
   p.dy = random_normal(shape, random);
   p.gamma = tensor({1.5, -0.7, 0.3, 2, -1.1}, {5});
   p.mean = tensor({11.5, 12.3, 11, 13, 10}, {5});
@@ -51,16 +51,14 @@ enum class Mistake {
   WithGamma  // dgamma, dbeta
 };
 
-Tensor x_hat_of(const Problem& p, const Tensor& mean, const Tensor& var) {
-  return multiply(subtract(p.x, mean), rsqrt(add(var, p.eps)));
-}
+Tensor x_hat_of(const Problem& p, const Tensor& mean, const Tensor& var) { return (p.x - mean) * rsqrt(var + p.eps); }
 
 /// r·(dx_hat − <dx_hat> − x_hat·<dx_hat·x_hat>), what training mode would do.
 Tensor training_dx(const Problem& p, const Tensor& mean, const Tensor& var) {
-  const Tensor dx_hat = rows(multiply(p.dy, p.gamma)), x_hat = rows(x_hat_of(p, mean, var));
-  const Tensor m1 = xtg::mean(dx_hat, {0}), m2 = xtg::mean(multiply(dx_hat, x_hat), {0});
-  const Tensor dx = subtract(subtract(dx_hat, m1), multiply(x_hat, m2));
-  return reshape(multiply(dx, rsqrt(add(var, p.eps))), p.x.shape());
+  const Tensor dx_hat = rows(p.dy * p.gamma), x_hat = rows(x_hat_of(p, mean, var));
+  const Tensor m1 = xtg::mean(dx_hat, {0}), m2 = xtg::mean(dx_hat * x_hat, {0});
+  const Tensor dx = dx_hat - m1 - x_hat * m2;
+  return reshape(dx * rsqrt(var + p.eps), p.x.shape());
 }
 
 /// The gradients with one mistake in all of them that can have it.
@@ -68,24 +66,24 @@ BatchNormGradients backward(const Problem& p, Mistake mistake) {
   const auto is = [&](Mistake m) { return mistake == m; };
   const double M = static_cast<double>(p.x.size()) / 5;
   const Tensor batch_mean = xtg::mean(rows(p.x), {0});
-  const Tensor batch_var = xtg::mean(square(subtract(rows(p.x), batch_mean)), {0});
+  const Tensor batch_var = xtg::mean(square(rows(p.x) - batch_mean), {0});
   const Tensor& mean = is(Mistake::BatchStatistics) ? batch_mean : p.mean;
   const Tensor& var = is(Mistake::BatchStatistics) ? batch_var : p.var;
 
-  Tensor r = rsqrt(add(var, p.eps));
+  Tensor r = rsqrt(var + p.eps);
   if (is(Mistake::Variance)) r = square(r);
   if (is(Mistake::NoEps)) r = rsqrt(var);
-  if (is(Mistake::EpsOutside)) r = divide(ones({5}), add(sqrt(var), p.eps));
+  if (is(Mistake::EpsOutside)) r = ones({5}) / (sqrt(var) + p.eps);
   if (is(Mistake::NoRstd)) r = ones({5});
-  const Tensor x_hat = is(Mistake::RawX) ? p.x : multiply(subtract(p.x, mean), r);
+  const Tensor x_hat = is(Mistake::RawX) ? p.x : (p.x - mean) * r;
 
   BatchNormGradients g;
-  g.dx = multiply(p.dy, is(Mistake::NoGamma) ? r : multiply(p.gamma, r));
+  g.dx = p.dy * (is(Mistake::NoGamma) ? r : p.gamma * r);
   if (is(Mistake::TrainingTerms) || is(Mistake::BatchStatistics)) g.dx = training_dx(p, mean, var);
-  if (is(Mistake::MeanRemoved)) g.dx = subtract(g.dx, multiply(over_rows(g.dx), 1 / M));
-  g.dgamma = over_rows(multiply(p.dy, x_hat));
-  g.dbeta = over_rows(is(Mistake::WithGamma) ? multiply(p.dy, p.gamma) : p.dy);
-  if (is(Mistake::Averaged)) g.dgamma = multiply(g.dgamma, 1 / M), g.dbeta = multiply(g.dbeta, 1 / M);
+  if (is(Mistake::MeanRemoved)) g.dx = g.dx - over_rows(g.dx) / M;
+  g.dgamma = over_rows(p.dy * x_hat);
+  g.dbeta = over_rows(is(Mistake::WithGamma) ? p.dy * p.gamma : p.dy);
+  if (is(Mistake::Averaged)) g.dgamma = g.dgamma / M, g.dbeta = g.dbeta / M;
   if (is(Mistake::Swapped)) std::swap(g.dgamma, g.dbeta);
   return g;
 }
@@ -114,8 +112,8 @@ const std::vector<Named> mistakes{
 };
 
 bool close(const Tensor& a, const Tensor& b) {
-  const Tensor difference = square(subtract(a, b));
-  return all_finite(a) && sum(difference).data()[0] <= 1e-18 * sum(square(b)).data()[0];
+  const Tensor difference = square(a - b);
+  return all_finite(a) && sum(difference).item() <= 1e-18 * sum(square(b)).item();
 }
 
 std::string judge(Tensor BatchNormGradients::*part, const char* name, const char* otherwise) {

@@ -28,8 +28,8 @@ struct Problem {
 Problem make_problem() {
   Generator random(8);
   Problem p;
-  p.x = add(random_normal({N, H, W, C}, random), multiply(random_normal({C}, random), 2));
-  p.x = add(p.x, random_normal({N, 1, 1, 1}, random));
+  p.x = random_normal({N, H, W, C}, random) + 2 * random_normal({C}, random);
+  p.x = p.x + random_normal({N, 1, 1, 1}, random);
   p.dy = random_normal({N, H, W, C}, random);
   p.gamma = tensor({1.5, -0.7, 0.3, 2, -1.1, 0.8, 1.2, -0.4}, {C});
   p.beta = tensor({0.1, 0.2, -0.3, 0, 1, -2, 0.5, 0.7}, {C});
@@ -39,11 +39,11 @@ const Problem problem = make_problem();
 
 /// x (in a view of it) normalized over some axes.
 Tensor normalized(const Tensor& view, const Axes& set, double eps = kEps) {
-  const Tensor centred = subtract(view, mean(view, set, true));
-  const Tensor x_hat = multiply(centred, rsqrt(add(mean(square(centred), set, true), eps)));
+  const Tensor centred = view - mean(view, set, true);
+  const Tensor x_hat = centred * rsqrt(mean(square(centred), set, true) + eps);
   return reshape(x_hat, problem.x.shape());
 }
-Tensor affine(const Tensor& x_hat) { return add(multiply(problem.gamma, x_hat), problem.beta); }
+Tensor affine(const Tensor& x_hat) { return problem.gamma * x_hat + problem.beta; }
 
 /// Columns that a reshape without a transpose makes.
 Tensor scrambled() { return normalized(reshape(problem.x, Shape{H * W * K, N * G}), {0}); }
@@ -101,8 +101,7 @@ const std::vector<Named> mistakes{
 };
 
 bool close(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && all_finite(a) &&
-         sum(square(subtract(a, b))).data()[0] <= 1e-18 * sum(square(b)).data()[0];
+  return a.shape() == b.shape() && all_finite(a) && sum(square(a - b)).item() <= 1e-18 * sum(square(b)).item();
 }
 
 std::string judge_value() {

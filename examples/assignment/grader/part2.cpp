@@ -170,7 +170,7 @@ std::string judge_own(Backward backward) {
   if (path == nullptr || *path == '\0') return judge(backward, kDx, random_probe(7, 4, 31, 1e-2));
   const SafeTensors file = load_safetensors(path);
   const auto& t = file.tensors;
-  const BatchNormCache own = {t.at("x"),    t.at("gamma"),    static_cast<double>(t.at("eps").data()[0]),
+  const BatchNormCache own = {t.at("x"),    t.at("gamma"),    static_cast<double>(t.at("eps").item()),
                               t.at("mean"), t.at("variance"), t.at("rstd"),
                               t.at("x_hat")};
   const Probe p = random_probe(7, 4, 31, 1e-2);
