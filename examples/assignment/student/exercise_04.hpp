@@ -23,7 +23,7 @@ struct Probe {
 /// A probe under which each of the eighteen wrong backwards of page 04 is off by more than 0.01*(1 + |dx|) somewhere.
 ///
 /// Of use: tensor({1, 2, 3, 4}, {2, 2}), ones({4, 3}), Generator random(1), random_normal({4, 3}, random), and
-/// add(a, b), multiply(a, b) of tensors, which broadcast.
+/// the operators + - * / on tensors and numbers, which broadcast.
 inline Probe probe() {
   // TODO: replace the line below.
   throw assignment::NotImplemented("exercise 04: probe");

@@ -21,7 +21,8 @@ using namespace xtg::assignment;
 /// dy and x have the shape (…, C): matrices (N, C) and images (N, H, W, C); gamma and the statistics (C).
 /// Returns dx (…, C), dgamma (C), dbeta (C).
 ///
-/// Of use: reshape(x, {-1, C}), a matrix with a row for all axes but the last; sum(t, {0}), over its rows.
+/// Of use: the operators + - * / on tensors and numbers, which broadcast; reshape(x, {-1, C}), a matrix with a row for
+/// all axes but the last; sum(t, {0}), over its rows.
 inline BatchNormGradients batch_norm_eval_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                                                    const Tensor& running_mean, const Tensor& running_var, double eps) {
   // TODO: replace the two lines below.

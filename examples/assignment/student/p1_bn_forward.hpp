@@ -3,9 +3,9 @@
 // Part 1: the forward of batch normalization, in training and in evaluation. 20 points.
 // Grade it with: tools/assignment grade . --part 1
 //
-// In scope are the functions of tensor/ on plain Tensors: elementwise.hpp (add, subtract, multiply, divide, square,
-// sqrt, rsqrt, …), reduce.hpp (sum, mean), shaping.hpp (reshape, broadcast_to), and x.data(), a `Scalar*` to the
-// numbers in row-major order (double; float in one check). There is no tape here.
+// In scope are plain Tensors with all of tensor/: the operators + - * /, also with numbers, which broadcast;
+// elementwise.hpp (square, sqrt, rsqrt, …), reduce.hpp (sum, mean), shaping.hpp (reshape, broadcast_to); and x.data(),
+// a `Scalar*` to the numbers in row-major order (double; float in one check). There is no tape here.
 
 #include <cmath>
 

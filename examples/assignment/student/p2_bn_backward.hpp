@@ -3,7 +3,7 @@
 // Part 2: the backward of batch normalization in training. 20 points.
 // Grade it with: tools/assignment grade . --part 2
 //
-// Only tensor/ is in scope: no tape derives this one for you.
+// Only tensor/ is in scope, as in part 1 (+ - * / on Tensors, sum, mean, …): no tape derives this one for you.
 
 #include <cmath>
 
