@@ -80,7 +80,7 @@ check 'ends before main' test "$(field "'ended' in p['message']")" = True
 cp "$right/staged/p1_bn_forward.hpp" syntax/
 run grade --no-build --json syntax
 check 'what does not compile costs its part only' test "$(field "[q['points'] for q in r['parts'][:2]]")" = '[20, 0]'
-mkdir offset && sed 's/mean(square(centred), axes)/subtract(mean(square(x), axes), square(batch_mean))/' \
+mkdir offset && sed 's/mean(square(centred), axes)/mean(square(x), axes) - square(batch_mean)/' \
   "$right/staged/p1_bn_forward.hpp" > offset/p1_bn_forward.hpp
 grade 1 offset
 check 'E[x²] − E[x]² is F8, 19 points' test "$(field "r['points'], [c['cause'] for c in p['checks'] if c['cause']]")" = "19 ['F8']"
@@ -102,7 +102,7 @@ without() {
 cache_says() { points 19 && [[ $(field "[c['hint'] for c in p['checks'] if c['id'] == 'P1.cache'][0]") == "$1" ]]; }
 without '\&result.cache.mean, \&result.cache.rstd, \&result.cache.x'
 check 'all members of the cache that are missing are named' cache_says 'of the cache, these were never set: x, mean, rstd.'
-sed -i 's/\*t = Tensor()/*t = multiply(*t, 2)/' cache/p1_bn_forward.hpp
+sed -i 's/\*t = Tensor()/*t = 2 * *t/' cache/p1_bn_forward.hpp
 grade 1 cache
 check 'and all that are wrong' cache_says 'of the cache, these are not what assignment/batch_norm.hpp says: x, mean, rstd.'
 grade 1 offset

@@ -5,8 +5,8 @@ FORWARD = """  const Variable grouped = reshape(x, grouped_shape(x.shape(), grou
   const Variable variance = mean(square(centred), {1, 3}, true);"""
 SHAPE = "return {s[0], s[1] * s[2], groups, s[3] / groups};"
 OVER_SET = "return mean(t, {1, 3}, true);"
-D = "const Tensor d = reshape(multiply(gamma, dy), shape);"
-DX = "const Tensor dx = multiply(rstd, subtract(subtract(d, by_mean), by_variance));"
+D = "const Tensor d = reshape(gamma * dy, shape);"
+DX = "const Tensor dx = rstd * (d - by_mean - by_variance);"
 FIRST = "Variable h = relu((*norm1_)((*conv1_)(x)));"
 SECOND = "h = relu((*norm2_)((*conv2_)(h)));"
 LAST = "return relu(h + shortcut);"
@@ -23,7 +23,7 @@ def sets(name, cause, axes):
 
 ANSWERS = [
     wrong("gamma pulled out", "G1", 17, (D, "const Tensor d = reshape(dy, shape);"),
-          (DX, DX.replace("multiply(rstd,", "multiply(multiply(rstd, reshape(broadcast_to(gamma, x.shape()), shape)),"))),
+          (DX, DX.replace("rstd *", "rstd * reshape(broadcast_to(gamma, x.shape()), shape) *"))),
     wrong("strided groups", "G2", 17,
           (FORWARD, FORWARD.replace("groups));", "s[3] / groups));").replace(
               "grouped_shape(x.shape(), s[3] / groups)",
@@ -46,11 +46,11 @@ ANSWERS = [
                                      "return Variable((gamma * reshape(x_hat, x.shape()) + beta).value());"), says="tape"),
     wrong("mean as a constant", None, 17, ("grouped - mean(grouped, {1, 3}, true)", "grouped - mean(grouped, {1, 3}, true).detach()"),
           says="gradient is not"),
-    wrong("no path through the variance", "B1", 17, (DX, "(void)by_variance; const Tensor dx = multiply(rstd, subtract(d, by_mean));")),
+    wrong("no path through the variance", "B1", 17, (DX, "(void)by_variance; const Tensor dx = rstd * (d - by_mean);")),
     wrong("sets without places in the backward", "G8", 17, (OVER_SET, "return mean(t, {3}, true);"),
-          ("sum(multiply(dy, reshape(x_hat, x.shape())), {0, 1, 2})", "Tensor(gamma.shape())")),
-    wrong("dgamma divided", "G9", 17, ("sum(multiply(dy, reshape(x_hat, x.shape())), {0, 1, 2})",
-                                       "mean(multiply(dy, reshape(x_hat, x.shape())), {0, 1, 2})")),
+          ("sum(dy * reshape(x_hat, x.shape()), {0, 1, 2})", "Tensor(gamma.shape())")),
+    wrong("dgamma divided", "G9", 17, ("sum(dy * reshape(x_hat, x.shape()), {0, 1, 2})",
+                                       "mean(dy * reshape(x_hat, x.shape()), {0, 1, 2})")),
     wrong("layer norm over channels", "G5", 16, ("std::make_unique<nn::LayerNorm>(channels, 3)",
                                                 "std::make_unique<nn::LayerNorm>(channels, 1)"), says="channels alone"),
     wrong("layer norm for one size", "G7", 16, ("std::make_unique<nn::LayerNorm>(channels, 3)",

@@ -3,7 +3,7 @@
 BIAS = "kind == nn::NormKind::None};"
 NORM = "if (auto norm = nn::make_norm(kind, out, 4))"
 BETA = "largest = std::max(largest, norm(change) / (rate * norm(g)));"
-SENSITIVITY = "return std::sqrt(mean(square(subtract(a, b))).data()[0]) / std::sqrt(mean(square(a)).data()[0]);"
+SENSITIVITY = "return std::sqrt(mean(square(a - b)).item()) / std::sqrt(mean(square(a)).item());"
 
 
 def wrong(name, cause, points, *edits, says=""):
@@ -23,7 +23,7 @@ ANSWERS = [
     wrong("parameters not restored", "T4", 10, ("      parameters[i].mutable_value() = start[i];\n", "")),
     wrong("squared norms", "T5", 10, ("return std::sqrt(squares);", "return squares;"), (BETA, BETA.replace("rate *", "rate * rate *"))),
     wrong("whole batch", "T6", 10, ("static_cast<std::ptrdiff_t>(images.shape()[0])", "-1")),
-    wrong("not relative", "T7", 10, (SENSITIVITY, "return std::sqrt(mean(square(subtract(a, b))).data()[0]);")),
-    wrong("no root", "T5", 10, (SENSITIVITY, "return mean(square(subtract(a, b))).data()[0] / mean(square(a)).data()[0];")),
+    wrong("not relative", "T7", 10, (SENSITIVITY, "return std::sqrt(mean(square(a - b)).item());")),
+    wrong("no root", "T5", 10, (SENSITIVITY, "return mean(square(a - b)).item() / mean(square(a)).item();")),
     wrong("evaluation mode", "T8", 10, ("const NoGrad off;", "const NoGrad off;\n  network.eval();")),
 ]

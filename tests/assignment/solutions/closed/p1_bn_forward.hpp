@@ -21,16 +21,16 @@ inline xtg::assignment::BatchNormResult batch_norm_forward(const xtg::Tensor& x,
   const xtg::Tensor matrix = xtg::reshape(x, {-1, C});
   const double M = static_cast<double>(matrix.shape()[0]);
   const xtg::Tensor mean = settings.training ? xtg::mean(matrix, {0}) : running_mean;
-  const xtg::Tensor centred = xtg::subtract(matrix, mean);
+  const xtg::Tensor centred = matrix - mean;
   const xtg::Tensor squares = xtg::sum(xtg::square(centred), {0});
-  const xtg::Tensor variance = settings.training ? xtg::multiply(squares, 1 / M) : running_var;
-  const xtg::Tensor rstd = xtg::pow(xtg::add(variance, settings.eps), -0.5);
-  const xtg::Tensor x_hat = xtg::multiply(centred, rstd);
+  const xtg::Tensor variance = settings.training ? squares / M : running_var;
+  const xtg::Tensor rstd = xtg::pow(variance + settings.eps, -0.5);
+  const xtg::Tensor x_hat = centred * rstd;
   if (settings.training) {
     average(running_mean, mean, settings.momentum);
-    average(running_var, xtg::multiply(squares, 1 / (M - 1)), settings.momentum);
+    average(running_var, squares / (M - 1), settings.momentum);
   }
-  return {xtg::reshape(xtg::add(xtg::multiply(x_hat, gamma), beta), x.shape()),
+  return {xtg::reshape(x_hat * gamma + beta, x.shape()),
           {x, gamma, settings.eps, mean, variance, rstd, xtg::reshape(x_hat, x.shape())}};
 }
 

@@ -14,9 +14,9 @@ inline xtg::assignment::BatchNormGradients batch_norm_backward(const xtg::Tensor
   const auto C = static_cast<std::ptrdiff_t>(cache.gamma.size());
   const Tensor up = reshape(dy, {-1, C}), x_hat = reshape(cache.x_hat, {-1, C});
   const Scalar M = static_cast<Scalar>(up.shape()[0]);
-  const Tensor dbeta = sum(up, {0}), dgamma = sum(multiply(up, x_hat), {0});
-  const Tensor bracket = subtract(subtract(multiply(up, M), dbeta), multiply(x_hat, dgamma));
-  const Tensor dx = multiply(multiply(multiply(cache.gamma, cache.rstd), 1 / M), bracket);
+  const Tensor dbeta = sum(up, {0}), dgamma = sum(up * x_hat, {0});
+  const Tensor bracket = M * up - dbeta - x_hat * dgamma;
+  const Tensor dx = cache.gamma * cache.rstd / M * bracket;
   return {reshape(dx, dy.shape()), dgamma, dbeta};
 }
 

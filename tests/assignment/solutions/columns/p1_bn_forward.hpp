@@ -25,16 +25,16 @@ inline BatchNormResult batch_norm_forward(const Tensor& x, const Tensor& gamma, 
   Tensor mu = as_column(running_mean), var = as_column(running_var);
   if (settings.training) {
     mu = mean(channels, {1}, true);
-    var = mean(square(subtract(channels, mu)), {-1}, true);
+    var = mean(square(channels - mu), {-1}, true);
     const Scalar m = Scalar(channels.shape()[1]), w = Scalar(settings.momentum);
-    running_mean = add(running_mean, multiply(subtract(as_vector(mu), running_mean), w));
-    running_var = add(running_var, multiply(subtract(multiply(as_vector(var), m / (m - 1)), running_var), w));
+    running_mean = running_mean + w * (as_vector(mu) - running_mean);
+    running_var = running_var + w * (m / (m - 1) * as_vector(var) - running_var);
   }
-  const Tensor stddev = sqrt(add(var, Scalar(settings.eps)));
-  const Tensor x_hat = divide(subtract(channels, mu), stddev);
+  const Tensor stddev = sqrt(var + Scalar(settings.eps));
+  const Tensor x_hat = (channels - mu) / stddev;
   BatchNormResult result;
-  result.y = back(add(multiply(x_hat, as_column(gamma)), as_column(beta)));
-  result.cache.rstd = as_vector(divide(Tensor(stddev.shape(), 1), stddev));
+  result.y = back(x_hat * as_column(gamma) + as_column(beta));
+  result.cache.rstd = as_vector(1 / stddev);
   result.cache.x_hat = back(x_hat);
   result.cache.variance = as_vector(var);
   result.cache.mean = as_vector(mu);

@@ -16,11 +16,11 @@ inline BatchNormGradients batch_norm_backward(const Tensor& dy, const BatchNormC
   const auto channels = [&](const Tensor& t) { return transpose(reshape(t, {-1, C})); };
   const auto column = [](const Tensor& t) { return reshape(t, {-1, 1}); };
   const Tensor up = channels(dy), hat = channels(cache.x_hat);
-  const Tensor d = multiply(up, column(cache.gamma));
+  const Tensor d = up * column(cache.gamma);
   const Tensor along_one = mean(d, {1}, true);
-  const Tensor along_hat = multiply(hat, mean(multiply(d, hat), {1}, true));
-  const Tensor dx = multiply(subtract(d, add(along_one, along_hat)), column(cache.rstd));
-  return {reshape(transpose(dx), dy.shape()), sum(multiply(up, hat), {1}), sum(up, {1})};
+  const Tensor along_hat = hat * mean(d * hat, {1}, true);
+  const Tensor dx = (d - along_one - along_hat) * column(cache.rstd);
+  return {reshape(transpose(dx), dy.shape()), sum(up * hat, {1}), sum(up, {1})};
 }
 
 }  // namespace student

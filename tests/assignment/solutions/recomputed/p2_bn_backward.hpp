@@ -14,12 +14,12 @@ using namespace xtg::assignment;
 inline BatchNormGradients batch_norm_backward(const Tensor& dy, const BatchNormCache& cache) {
   Axes rows;
   for (int a = 0; a < static_cast<int>(dy.dimension()) - 1; ++a) rows.push_back(a);
-  const Tensor mu = mean(cache.x, rows, true), centred = subtract(cache.x, mu);
-  const Tensor sigma = sqrt(add(mean(square(centred), rows, true), Scalar(cache.eps)));
-  const Tensor scale = divide(cache.gamma, sigma);  // (1, …, C)
-  const Tensor slope = divide(mean(multiply(dy, centred), rows, true), square(sigma));
-  const Tensor dx = multiply(scale, subtract(subtract(dy, mean(dy, rows, true)), multiply(centred, slope)));
-  return {dx, sum(divide(multiply(dy, centred), sigma), rows), sum(dy, rows)};
+  const Tensor mu = mean(cache.x, rows, true), centred = cache.x - mu;
+  const Tensor sigma = sqrt(mean(square(centred), rows, true) + Scalar(cache.eps));
+  const Tensor scale = cache.gamma / sigma;  // (1, …, C)
+  const Tensor slope = mean(dy * centred, rows, true) / square(sigma);
+  const Tensor dx = scale * (dy - mean(dy, rows, true) - centred * slope);
+  return {dx, sum(dy * centred / sigma, rows), sum(dy, rows)};
 }
 
 }  // namespace student

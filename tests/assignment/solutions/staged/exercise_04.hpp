@@ -23,11 +23,11 @@ struct Probe {
 /// A probe under which each of the eighteen wrong backwards of page 04 is off by more than 0.01*(1 + |dx|) somewhere.
 ///
 /// Of use: tensor({1, 2, 3, 4}, {2, 2}), ones({4, 3}), Generator random(1), random_normal({4, 3}, random), and
-/// add(a, b), multiply(a, b) of tensors, which broadcast.
+/// the operators + - * / on tensors and numbers, which broadcast.
 inline Probe probe() {
   Generator random(1);
-  const Tensor x = add(multiply(random_normal({5, 4}, random), tensor({0.02, 0.05, 0.1, 0.3}, {4})), Scalar{3});
-  return {x, tensor({1.5, -0.7, 3, 2}, {4}), multiply(random_normal({5, 4}, random), Scalar{3}), 1e-3};
+  const Tensor x = random_normal({5, 4}, random) * tensor({0.02, 0.05, 0.1, 0.3}, {4}) + 3;
+  return {x, tensor({1.5, -0.7, 3, 2}, {4}), 3 * random_normal({5, 4}, random), 1e-3};
 }
 
 }  // namespace student

@@ -22,13 +22,13 @@ using namespace xtg::assignment;
 /// Returns dx (…, C), dgamma (C), dbeta (C).
 inline BatchNormGradients batch_norm_eval_backward(const Tensor& dy, const Tensor& x, const Tensor& gamma,
                                                    const Tensor& running_mean, const Tensor& running_var, double eps) {
-  const Tensor rstd = rsqrt(add(running_var, eps));  // (C)
-  const Tensor x_hat = multiply(subtract(x, running_mean), rstd);
+  const Tensor rstd = rsqrt(running_var + eps);  // (C)
+  const Tensor x_hat = (x - running_mean) * rstd;
   Axes rows(x.shape().size() - 1);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int>(i);
   BatchNormGradients d;
-  d.dx = multiply(dy, multiply(gamma, rstd));
-  d.dgamma = sum(multiply(dy, x_hat), rows);
+  d.dx = gamma * rstd * dy;
+  d.dgamma = sum(dy * x_hat, rows);
   d.dbeta = sum(dy, rows);
   return d;
 }

@@ -37,13 +37,13 @@ inline BatchNormGradients group_norm_backward(const Tensor& dy, const Tensor& x,
   const Shape shape = grouped_shape(x.shape(), groups);
   const auto over_set = [](const Tensor& t) { return mean(t, {1, 3}, true); };
   const Tensor grouped = reshape(x, shape);
-  const Tensor centred = subtract(grouped, over_set(grouped));
-  const Tensor rstd = rsqrt(add(over_set(square(centred)), Scalar(eps)));
-  const Tensor x_hat = multiply(centred, rstd);
-  const Tensor d = reshape(multiply(gamma, dy), shape);
-  const Tensor by_mean = over_set(d), by_variance = multiply(x_hat, over_set(multiply(d, x_hat)));
-  const Tensor dx = multiply(rstd, subtract(subtract(d, by_mean), by_variance));
-  return {reshape(dx, x.shape()), sum(multiply(dy, reshape(x_hat, x.shape())), {0, 1, 2}), sum(dy, {0, 1, 2})};
+  const Tensor centred = grouped - over_set(grouped);
+  const Tensor rstd = rsqrt(over_set(square(centred)) + Scalar(eps));
+  const Tensor x_hat = centred * rstd;
+  const Tensor d = reshape(gamma * dy, shape);
+  const Tensor by_mean = over_set(d), by_variance = x_hat * over_set(d * x_hat);
+  const Tensor dx = rstd * (d - by_mean - by_variance);
+  return {reshape(dx, x.shape()), sum(dy * reshape(x_hat, x.shape()), {0, 1, 2}), sum(dy, {0, 1, 2})};
 }
 
 inline std::unique_ptr<nn::Module> choose_norm(nn::NormKind kind, std::size_t channels, std::size_t groups) {

@@ -106,7 +106,7 @@ inline double effective_beta(nn::Module& network, const Tensor& images, const In
     for (std::size_t i = 0; i < g.size(); ++i) add_in_place(parameters[i].mutable_value(), -rate, g[i]);
     Vectors change = gradient(network, images, labels);
     for (std::size_t i = 0; i < g.size(); ++i) {
-      change[i] = subtract(change[i], g[i]);
+      change[i] = change[i] - g[i];
       parameters[i].mutable_value() = start[i];
     }
     largest = std::max(largest, norm(change) / (rate * norm(g)));
@@ -122,7 +122,7 @@ inline double batch_sensitivity(nn::Module& network, const Tensor& images, const
     return slice(all, {{0, static_cast<std::ptrdiff_t>(images.shape()[0])}, {}});
   };
   const Tensor a = logits(first), b = logits(second);
-  return std::sqrt(mean(square(subtract(a, b))).data()[0]) / std::sqrt(mean(square(a)).data()[0]);
+  return std::sqrt(mean(square(a - b)).item()) / std::sqrt(mean(square(a)).item());
 }
 
 }  // namespace student
