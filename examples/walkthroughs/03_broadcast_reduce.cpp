@@ -63,7 +63,7 @@ void shapes() {
     y.backward(ones({2, 3, 4}));  // every element of dy is 1, so that db counts
     // end region
     std::printf("%-12s %8zu   %-14s %g\n", to_string(shape).c_str(), b.size(), to_string(b.grad().shape()).c_str(),
-                static_cast<double>(b.grad().item()));
+                static_cast<double>(b.grad().data()[0]));
   }
 }
 
