@@ -39,12 +39,12 @@ Variable with_backward(const Variables& v, double eps, const Backward& backward)
       });
 }
 
-Tensor x_hat_of(const Tensor& x, const Tensor& mean, const Tensor& rstd) { return multiply(subtract(x, mean), rstd); }
+Tensor x_hat_of(const Tensor& x, const Tensor& mean, const Tensor& rstd) { return (x - mean) * rstd; }
 
 /// rstd · (dx̂ − first − x̂ · second), for the first and second that a mistake leads to.
 Tensor three_terms(const Tensor& rstd, const Tensor& dx_hat, const Tensor& first, const Tensor& x_hat,
                    const Tensor& second) {
-  return multiply(rstd, subtract(subtract(dx_hat, first), multiply(x_hat, second)));
+  return rstd * (dx_hat - first - x_hat * second);
 }
 
 struct Planted {
@@ -57,7 +57,7 @@ std::vector<Planted> planted() {
     return [dx_of](const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gamma,
                    double eps) {
       NormGradients d = batch_norm_backward(dy, x, mean, rstd, gamma);
-      const Tensor x_hat = x_hat_of(x, mean, rstd), dx_hat = multiply(dy, gamma);
+      const Tensor x_hat = x_hat_of(x, mean, rstd), dx_hat = dy * gamma;
       d.dx = dx_of(dx_hat, x_hat, rstd, gamma, dy, eps);
       return d;
     };
@@ -66,29 +66,29 @@ std::vector<Planted> planted() {
   const Tensor zero = zeros({});
   return {
       {"mean path missing", variant([=](const Tensor& d, const Tensor& h, const Tensor& r, const Tensor&, const Tensor&,
-                                        double) { return three_terms(r, d, zero, h, m(multiply(d, h))); })},
+                                        double) { return three_terms(r, d, zero, h, m(d * h)); })},
       {"variance path missing", variant([=](const Tensor& d, const Tensor& h, const Tensor& r, const Tensor&,
                                             const Tensor&, double) { return three_terms(r, d, m(d), h, zero); })},
       {"factor 1/M missing",
        variant([=](const Tensor& d, const Tensor& h, const Tensor& r, const Tensor&, const Tensor&, double) {
-         return three_terms(r, d, xtg::sum(d, {0}, true), h, xtg::sum(multiply(d, h), {0}, true));
+         return three_terms(r, d, xtg::sum(d, {0}, true), h, xtg::sum(d * h, {0}, true));
        })},
       {"factor 2 of the square missing",
        variant([=](const Tensor& d, const Tensor& h, const Tensor& r, const Tensor&, const Tensor&, double) {
-         return three_terms(r, d, m(d), h, multiply(m(multiply(d, h)), Scalar{0.5}));
+         return three_terms(r, d, m(d), h, Scalar{0.5} * m(d * h));
        })},
       {"means over the wrong axis",
        variant([=](const Tensor& d, const Tensor& h, const Tensor& r, const Tensor&, const Tensor&, double) {
-         return three_terms(r, d, xtg::mean(d, {1}, true), h, xtg::mean(multiply(d, h), {1}, true));
+         return three_terms(r, d, xtg::mean(d, {1}, true), h, xtg::mean(d * h, {1}, true));
        })},
       {"gamma missing", variant([=](const Tensor&, const Tensor& h, const Tensor& r, const Tensor&, const Tensor& dy,
-                                    double) { return three_terms(r, dy, m(dy), h, m(multiply(dy, h))); })},
+                                    double) { return three_terms(r, dy, m(dy), h, m(dy * h)); })},
       {"eps forgotten",
        variant([=](const Tensor& d, const Tensor& h, const Tensor& r, const Tensor&, const Tensor&, double eps) {
          Tensor without = r;  // 1/√v instead of 1/√(v + eps)
          for (std::size_t i = 0; i < r.size(); ++i)
            without.data()[i] = static_cast<Scalar>(1 / std::sqrt(std::pow(static_cast<double>(r.data()[i]), -2) - eps));
-         return three_terms(without, d, m(d), h, m(multiply(d, h)));
+         return three_terms(without, d, m(d), h, m(d * h));
        })},
       {"dgamma and dbeta swapped",
        [](const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gamma, double) {
@@ -99,7 +99,7 @@ std::vector<Planted> planted() {
       {"dgamma with x instead of x_hat",
        [](const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gamma, double) {
          NormGradients d = batch_norm_backward(dy, x, mean, rstd, gamma);
-         d.dgamma = xtg::sum(multiply(dy, x), {0});
+         d.dgamma = xtg::sum(dy * x, {0});
          return d;
        }},
   };
@@ -222,7 +222,7 @@ TEST_CASE("gradcheck: a first derivative that is right and a second that is wron
   // x³ with a backward that is right in numbers, but holds 3x² as a constant: it cannot be differentiated again.
   const auto detached = [](const Variables& v) {
     return record(
-        "detached", xtg::multiply(v[0].value(), xtg::square(v[0].value())), {v[0]},
+        "detached", v[0].value() * xtg::square(v[0].value()), {v[0]},
         [x = v[0].detach()](const Variable& dy, const Context&) { return Variables{dy * (Scalar{3} * square(x))}; });
   };
   GradientCheckOptions options;

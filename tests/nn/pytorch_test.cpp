@@ -66,7 +66,7 @@ TEST_CASE("pytorch: a ResNet-20 from PyTorch has PyTorch's logits") {
     CHECK(report.unexpected.empty());
     const double error = relative_error(net(Variable(reference("images"))).value(), reference("logits" + precision));
     CHECK(error < (sizeof(Scalar) == 8 ? 1e-13 : 1e-5));  // reached: 6e-16, 3e-7
-    CHECK(net.state_dict().integers.at("layer3.2.bn2.num_batches_tracked").data()[0] == 7);
+    CHECK(net.state_dict().integers.at("layer3.2.bn2.num_batches_tracked").item() == 7);
   }
   // The two files are not the same to within that: what is rounded shows.
   CHECK(relative_error(reference("logits_half"), reference("logits")) > 1e-3);

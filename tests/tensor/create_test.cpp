@@ -11,7 +11,7 @@ TEST_CASE("create: shapes and values, rank 0 and zero sizes included") {
   CHECK(zeros({}).size() == 1);
   CHECK(zeros({}).shape() == Shape{});
   CHECK(scalar(2.5).shape() == Shape{});
-  CHECK(scalar(2.5).data()[0] == Scalar(2.5));
+  CHECK(scalar(2.5).item() == Scalar(2.5));
   CHECK(ones({0, 3}).size() == 0);
   CHECK(ones({0, 3}).shape() == Shape{0, 3});
   CHECK(empty({2, 5}).shape() == Shape{2, 5});

@@ -118,7 +118,7 @@ TEST_CASE("make_model: clones are equal and independent") {
       const std::unique_ptr<Module> network = make(options);
       (*network)(x);  // moves running statistics
       std::uint64_t seed = 10;
-      for (Variable p : network->parameters()) p.mutable_value() = multiply(normal(p.shape(), ++seed), Scalar(0.3));
+      for (Variable p : network->parameters()) p.mutable_value() = Scalar(0.3) * normal(p.shape(), ++seed);
       const std::unique_ptr<Module> copy = network->clone(), before = network->clone();
       const Module &a = *network, &b = *copy;
       CHECK(typeid(a) == typeid(b));

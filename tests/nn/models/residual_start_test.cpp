@@ -24,7 +24,7 @@ namespace {
 /// Random numbers for all parameters, so that no zero at the start hides anything.
 void disturb(Module& network) {
   std::uint64_t seed = 100;
-  for (Variable p : network.parameters()) p.mutable_value() = multiply(normal(p.shape(), ++seed), Scalar(0.3));
+  for (Variable p : network.parameters()) p.mutable_value() = Scalar(0.3) * normal(p.shape(), ++seed);
 }
 
 /// The mean square of what a module of the network gives for x.
@@ -90,7 +90,7 @@ TEST_CASE("residual start: fixup scales the branches, and starts their ends and 
         CHECK(largest(found) == 0);
         ++ends;
       } else {
-        CHECK(max_error(found, multiply(before, static_cast<Scalar>(factor))) < 1e-14);
+        CHECK(max_error(found, before * static_cast<Scalar>(factor)) < 1e-14);
         ++branches;
       }
     }
@@ -105,9 +105,9 @@ TEST_CASE("residual start: fixup scales the branches, and starts their ends and 
     for (const char* name :
          {"bias1", "bias2", "layer1.0.bias1a", "layer1.0.bias1b", "layer1.0.bias2a", "layer1.0.bias2b"}) {
       CHECK(parameter(net, name).shape() == Shape{1});
-      CHECK(parameter(net, name).value().data()[0] == 0);
+      CHECK(parameter(net, name).item() == 0);
     }
-    CHECK(parameter(net, "layer1.0.scale").value().data()[0] == 1);
+    CHECK(parameter(net, "layer1.0.scale").item() == 1);
   }
   Generator g(3);
   ResNetOptions options;  // L = 24, m = 2
@@ -119,8 +119,8 @@ TEST_CASE("residual start: fixup scales the branches, and starts their ends and 
   Generator again(3);
   CifarResNet net(options, again);
   CHECK(max_error(parameter(net, "layer3.7.conv1.weight").value(),
-                  multiply(parameter(plain, "layer3.7.conv1.weight").value(),
-                           static_cast<Scalar>(1 / std::sqrt(24.0)))) < 1e-14);
+                  parameter(plain, "layer3.7.conv1.weight").value() * static_cast<Scalar>(1 / std::sqrt(24.0))) <
+        1e-14);
   CHECK(largest(parameter(net, "layer3.7.conv2.weight").value()) == 0);
 }
 

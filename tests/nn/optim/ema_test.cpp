@@ -61,7 +61,7 @@ TEST_CASE("ema: the average of parameters and running statistics, from the formu
       CHECK(max_error(ema.state_dict().tensors.at(name), average) < (sizeof(Scalar) == 8 ? 1e-14 : 1e-6));
     }
   }
-  CHECK(ema.state_dict().integers.at("norm.num_batches_tracked").data()[0] == 4);
+  CHECK(ema.state_dict().integers.at("norm.num_batches_tracked").item() == 4);
 }
 
 TEST_CASE("ema: the averaged weights are in the module as long as the guard lives") {
