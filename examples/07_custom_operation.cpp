@@ -61,7 +61,7 @@ Variable rms_norm(const Variable& x, const Variable& gamma, double eps, bool mis
                       to_string(gamma.shape()));
   const auto definition = [eps](const Variables& v) { return rms_norm_composed(v[0], v[1], eps); };
   const auto backward = [eps, mistake](const Tensor& dy, const Arguments& arguments) {
-    Gradients d = rms_norm_backward(dy, arguments[0], arguments[1], eps, mistake);
+    RmsNormGradients d = rms_norm_backward(dy, arguments[0], arguments[1], eps, mistake);
     return analytic_gradients(std::move(d.dx), std::move(d.dgamma));
   };
   return operation("rms_norm", {x, gamma}, definition, [&] {

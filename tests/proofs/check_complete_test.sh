@@ -32,7 +32,7 @@ check() {
 
 # declared ROOT: the operations in the headers. Declarations begin at the left margin; members and arguments do not.
 declared() {
-  find "$1/autograd/ops" "$1/nn/norm" -name '*.hpp' ! -name arguments.hpp ! -name fused.hpp -exec cat {} + |
+  find "$1/autograd/ops" "$1/nn/norm" -name '*.hpp' ! -name norm.hpp ! -name make_norm.hpp -exec cat {} + |
     sed -nE 's/^(inline +|\[\[nodiscard\]\] +)*(xtg::)?(Variables?|Mask|Indices) +([A-Za-z_0-9]+)\(.*/\4/p' |
     grep -vE '_composed$|^activated$' | sort -u  # activated: relu behind a layer
 }
@@ -68,9 +68,9 @@ finds_all_kinds() {
   done
 }
 
-# Nothing returns such a type in another form (std::pair<Variable, Indices>); arguments.hpp and fused.hpp have what the norms share.
+# Nothing returns such a type in another form (std::pair<Variable, Indices>); norm.hpp has what the norms share.
 understands_every_declaration() {
-  ! grep -nE --exclude=arguments.hpp --exclude=fused.hpp '^[^ /#].*\b(Variables?|Mask|Indices)>? +[a-z_]+\(' \
+  ! grep -nE --exclude=norm.hpp '^[^ /#].*\b(Variables?|Mask|Indices)>? +[a-z_]+\(' \
     "$root"/autograd/ops/*.hpp "$root"/nn/norm/*.hpp | grep -vE ':(inline +|\[\[nodiscard\]\] +)*(Variables?|Mask|Indices) '
 }
 
