@@ -46,7 +46,7 @@ void check_close(const std::vector<Tensor>& found, const std::vector<Tensor>& ex
 std::vector<Case> hard_cases() {
   std::vector<Case> all = epilogue_cases();
   for (const Case& c :
-       {batch({2, 17}), batch({33, 1}), batch({9, 7, 5, 17}), layer({2, 17}, 1), layer({3, 5, 7, 17}, 3, 1e-5, 1),
+       {batch({2, 17}, 0.5), batch({33, 1}), batch({9, 7, 5, 17}), layer({2, 17}, 1), layer({3, 5, 7, 17}, 3, 1e-5, 1),
         layer({1, 130}, 1), layer({5, 1, 1, 4}, 3), layer({3, 70000}, 1), layer({2, 70, 70, 16}, 3, 1e-5, 1),
         instance({1, 9, 7, 17}), instance({2, 3, 1}), instance({2, 67, 33, 32}), group({1, 9, 7, 17}, 1),
         group({3, 5, 5, 34}, 17), group({3, 5, 5, 34}, 34), group({2, 70, 70, 16}, 4), group({4, 12}, 3),
@@ -68,7 +68,7 @@ TEST_CASE("norm forms: by hand and the kernel equal the definition, with each ep
         CAPTURE(form);
         check_close(run_form(c, e, after, form), derived, (kDouble ? 1e-12 : 2e-4));
       }
-      for (const Tensor& t : derived) CHECK(largest(t) > 1e-3);
+      for (const Tensor& t : derived) CHECK(largest(t) > 1e-4);
     }
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("norm forms: 65,536 rows of 512 channels, in float" * doctest::skip(kD
   for (const Case& c : {batch(shape), layer(shape, 1), group(shape, 8)}) {
     CAPTURE(c.name);
     const Example e(c, 35);
-    check_close(run_form(c, e, After::Relu, GradientForm::Fused), run_form(c, e, After::Relu, GradientForm::ByHand),
-                1e-4);
+    check_close(run_form(c, e, After::Nothing, GradientForm::Fused),
+                run_form(c, e, After::Nothing, GradientForm::ByHand), 1e-4);
   }
 }
