@@ -15,7 +15,7 @@ check 'nothing is stale or wrong on any page' test "$status" -eq 0
 
 # A page with one of everything, and what it is made from, in a directory of its own.
 write_tree() {
-  mkdir -p tree/docs tree/examples tree/build/examples/walkthroughs
+  mkdir -p tree/docs tree/examples tree/nn tree/build/examples/walkthroughs
   printf '%s\n' '# Readme' '[page](docs/01-page.md#two-words)' > tree/README.md
   printf '%s\n' 'before' '  // region: sum' '  int a = 1;' '    a += 2;' '  // end region' 'after' > tree/examples/sum.cpp
   cat > tree/build/examples/walkthroughs/walk_01 <<'END_OF_PROGRAM'
@@ -27,6 +27,42 @@ case $1 in
 esac
 END_OF_PROGRAM
   chmod +x tree/build/examples/walkthroughs/walk_01
+  cat > tree/nn/box.cpp <<'END_OF_SOURCE'
+#include "xtgrad.hpp"
+
+namespace xtg::nn {
+
+int box_area(int width, int height);
+
+int unrelated() { return box_area(1, 2); }  // calls it
+
+/// The area of a box,
+/// which is never negative.
+template <class Tag = void>
+int box_area(int width,
+             int height) {
+  if (width < 0) return 0;
+  const int area = width * height;
+  if (area < 0) throw area;
+  return area;
+}
+
+void Box::grow(int by) {
+  width += by;
+}
+
+}  // namespace xtg::nn
+END_OF_SOURCE
+  cat > tree/docs/notes.md <<'END_OF_PAGE'
+# Notes, of no number
+
+<!-- code: nn/box.cpp box_area() with comment -->
+```cpp
+```
+<!-- code: nn/box.cpp Box::grow() -->
+```cpp
+```
+END_OF_PAGE
   cat > tree/docs/01-page.md <<'END_OF_PAGE'
 # Page
 
@@ -51,12 +87,15 @@ sketch
 END_OF_PAGE
 }
 docs() { XTGRAD_BUILD=tree/build "$program" --root tree "$@" > output 2> errors; }
-page=tree/docs/01-page.md
+page=tree/docs/01-page.md notes=tree/docs/notes.md
 
 write_tree
 check 'a page is filled in' docs
 check 'with the code, without its indentation' grep -qxF '  a += 2;' "$page"
 check 'with the output' grep -qxF 'the result is 2.50, or 31 %' "$page"
+check 'with a function, and the comment above it' grep -qxF '/// The area of a box,' "$notes"
+check 'to its last line' eval 'grep -qxF "  return area;" "$notes" && ! grep -q "namespace\|unrelated" "$notes"'
+check 'with a member function' grep -qxF '  width += by;' "$notes"
 check 'with the figure' grep -q label tree/docs/figures/01-curve.svg
 check 'and then is not stale' docs --check
 
@@ -90,6 +129,15 @@ planted 'a moved curve' 'stale figure' sed -i 's/1\.00,/1.20,/' tree/build/examp
 planted 'a missing figure' 'stale figure' rm tree/docs/figures/01-curve.svg
 planted 'a block without a source' 'a block without a source' sed -i '/shown/d' "$page"
 planted 'a directive without a block' 'no code block' sed -i '/<!-- run/a \\' "$page"
+
+# Functions by their names.
+planted 'a stale function' '+  width -= by;' sed -i 's/width += by/width -= by/' tree/nn/box.cpp
+planted 'a stale comment above a function' '+/// The size of a box,' sed -i 's/The area of/The size of/' tree/nn/box.cpp
+planted 'a function gone from its file' 'nn/box.cpp defines no function box_area()' \
+  sed -i '/^int box_area(int width,$/s/box_area/area_of/' tree/nn/box.cpp
+planted 'a function that is only declared' 'defines no function box_area()' sed -i '/^int box_area(int width,$/,/^}/d' tree/nn/box.cpp
+planted 'a function that is there twice' 'defines box_area() 2 times' \
+  sed -i '$a int box_area(double width) {\n  return 0;\n}' tree/nn/box.cpp
 
 if type dot > /dev/null 2>&1; then
   fresh_tree

@@ -1,0 +1,76 @@
+"""What the pages take from the sources, for tools/docs: regions and functions of files."""
+import re
+
+
+def read(path):
+    return path.read_text(encoding="utf-8").split("\n")
+
+
+def dedented(lines):
+    """The lines without their common indentation, and without blank lines at either end."""
+    lines = "\n".join(line.rstrip() for line in lines).strip("\n").split("\n")
+    indents = [len(line) - len(line.lstrip()) for line in lines if line]
+    return [line[min(indents, default=0):] for line in lines]
+
+
+def is_mark(line):
+    return re.match(r"\s*[/#]+ (region: |end region)", line) is not None
+
+
+def cited(root, what):
+    """The lines that `code: FILE REGION` or `code: FILE NAME()`, perhaps `with comment`, stands for."""
+    match = re.fullmatch(r"(\S+) (\S+?)(\(\)( with comment)?)?", what)
+    if not match:
+        raise ValueError("expected FILE REGION, FILE NAME() or FILE NAME() with comment")
+    if match[3]:
+        return function(root, match[1], match[2], with_comment=bool(match[4]))
+    return region(root, match[1], match[2])
+
+
+def region(root, file, name):
+    found = None
+    for line in read(root / file):
+        mark = line.strip().lstrip("/# ")
+        if mark == f"region: {name}":
+            found = []
+        elif found is not None and mark.startswith("end region"):
+            return dedented(found)
+        elif found is not None and not is_mark(line):
+            found.append(line)
+    raise ValueError(f"{file} has no region {name}" if found is None else f"{file}: region {name} does not end")
+
+
+def function(root, file, name, with_comment):
+    """The definition of a function, which starts and ends at column 0."""
+    lines, found = read(root / file), []
+    for start, line in enumerate(lines):
+        if re.match(rf"(?![\s/#}}])([^({{=;]*(?<![\w:.]))?{re.escape(name)}\(", line):
+            end = end_of_definition(lines, start)
+            if end:
+                found.append((start, end))
+    if len(found) != 1:
+        raise ValueError(f"{file} defines no function {name}()" if not found else
+                         f"{file} defines {name}() {len(found)} times; mark the one that is meant as a region")
+    start, end = found[0]
+    while start > 0 and lines[start - 1][:1] != "#" and last_character(lines[start - 1]) not in ("", *";:{}"):
+        start -= 1  # a template, or a return type on a line of its own
+    while with_comment and start > 0 and lines[start - 1].startswith("//"):
+        start -= 1
+    return [line for line in lines[start:end] if not is_mark(line)]
+
+
+def last_character(line):
+    return re.sub(r"\s*//.*", "", line)[-1:]
+
+
+def end_of_definition(lines, start):
+    """The number of the line after a function's last one; None if it is only declared."""
+    for i in range(start, len(lines)):
+        last = last_character(lines[i])
+        if last == ";":
+            return None
+        if last == "}":
+            return i + 1
+        if last == "{":
+            return next((end + 1 for end in range(i + 1, len(lines)) if lines[end].startswith("}")), None)
+    return None
