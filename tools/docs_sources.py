@@ -1,5 +1,12 @@
-"""What the pages take from the sources, for tools/docs: regions and functions of files."""
+"""What the pages take from the sources, for tools/docs: regions, functions and excerpts of files, and snippets that
+must compile."""
+import os
 import re
+import shlex
+import subprocess
+import tempfile
+
+LEFT_OUT = ("…", "...", "// …", "// ...")
 
 
 def read(path):
@@ -74,3 +81,45 @@ def end_of_definition(lines, start):
         if last == "{":
             return next((end + 1 for end in range(i + 1, len(lines)) if lines[end].startswith("}")), None)
     return None
+
+
+def is_excerpt(block, lines):
+    """Whether the block is found in these lines, but for indentation. Its "…" stand for lines left out."""
+    runs = [[]]
+    for line in block:
+        if line.strip() in LEFT_OUT:
+            runs.append([])
+        else:
+            runs[-1].append(line)
+    runs, at = [run for run in map(dedented, runs) if run != [""]], 0
+    for run in runs:
+        fits = (i for i in range(at, len(lines) - len(run) + 1) if dedented(lines[i:i + len(run)]) == run)
+        first = next(fits, None)
+        if first is None:
+            return False
+        at = first + len(run)
+    return bool(runs)
+
+
+def compile_snippets(root, snippets):
+    """[(page, line, what the compiler says)] on snippets (page, line of the directive, what it adds, lines of the block).
+    All are parsed at once, each in a function of its own; "#line" makes the compiler speak of lines of pages."""
+    if not snippets:
+        return []
+    text = "#include <xtgrad.hpp>\nusing namespace xtg;\nusing namespace xtg::nn;\n"
+    for i, (page, line, given, block) in enumerate(snippets):
+        text += f'void snippet_{i}() {{\n#line {line} "{page}"\n{given}\n\n' + "\n".join(block) + "\n}\n"
+    flags = subprocess.run(["pkg-config", "--cflags", "xtensor", "fmt"], stdout=subprocess.PIPE, text=True,
+                           check=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".cpp", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        done = subprocess.run([*shlex.split(os.environ.get("CXX", "c++")), "-std=c++17", "-fsyntax-only", f"-I{root}",
+                               *shlex.split(flags), file.name],
+                              stderr=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ, "LC_ALL": "C"})
+    errors = [(match[1], int(match[2]), f"does not compile: {match[3]}")
+              for match in re.finditer(r"^(\S+\.md):(\d+):(?:\d+:)? (?:fatal )?error: (.*)", done.stderr, re.MULTILINE)]
+    if done.returncode != 0 and not errors:
+        page, line, _, _ = snippets[0]
+        errors.append((page, line, "does not compile: " + done.stderr.strip()))
+    return errors

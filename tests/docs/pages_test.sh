@@ -15,7 +15,7 @@ check 'nothing is stale or wrong on any page' test "$status" -eq 0
 
 # A page with one of everything, and what it is made from, in a directory of its own.
 write_tree() {
-  mkdir -p tree/docs tree/examples tree/nn tree/build/examples/walkthroughs
+  mkdir -p tree/docs/more tree/examples/course tree/nn tree/build/examples/walkthroughs
   printf '%s\n' '# Readme' '[page](docs/01-page.md#two-words)' > tree/README.md
   printf '%s\n' 'before' '  // region: sum' '  int a = 1;' '    a += 2;' '  // end region' 'after' > tree/examples/sum.cpp
   cat > tree/build/examples/walkthroughs/walk_01 <<'END_OF_PROGRAM'
@@ -27,6 +27,15 @@ case $1 in
 esac
 END_OF_PROGRAM
   chmod +x tree/build/examples/walkthroughs/walk_01
+  cat > tree/xtgrad.hpp <<'END_OF_HEADER'
+namespace xtg::nn {
+int box_area(int width, int height);
+class Box {
+  int width = 0;
+  void grow(int by);
+};
+}
+END_OF_HEADER
   cat > tree/nn/box.cpp <<'END_OF_SOURCE'
 #include "xtgrad.hpp"
 
@@ -53,7 +62,7 @@ void Box::grow(int by) {
 
 }  // namespace xtg::nn
 END_OF_SOURCE
-  cat > tree/docs/notes.md <<'END_OF_PAGE'
+  cat > tree/docs/more/notes.md <<'END_OF_PAGE'
 # Notes, of no number
 
 <!-- code: nn/box.cpp box_area() with comment -->
@@ -62,7 +71,19 @@ END_OF_SOURCE
 <!-- code: nn/box.cpp Box::grow() -->
 ```cpp
 ```
+
+<!-- in: nn/box.cpp -->
+```cpp
+    if (width < 0) return 0;
+    …
+    return area;
+```
+<!-- compiled: extern int width; -->
+```cpp
+const int area = box_area(width, 2);
+```
 END_OF_PAGE
+  printf '%s\n' '# Course' '<!-- in: nn/box.cpp -->' '```cpp' '…' 'return area;' '...' '```' > tree/examples/course/README.md
   cat > tree/docs/01-page.md <<'END_OF_PAGE'
 # Page
 
@@ -81,13 +102,13 @@ It is 2.5, or 31 %. The step is 1e-5. See [above](#two-words), [the readme](../R
 Or 7.5. <!-- given: 7.5 -->
 <!-- given: 1e-5 -->
 <!-- shown: a sketch -->
-```cpp
+```text
 sketch
 ```
 END_OF_PAGE
 }
 docs() { XTGRAD_BUILD=tree/build "$program" --root tree "$@" > output 2> errors; }
-page=tree/docs/01-page.md notes=tree/docs/notes.md
+page=tree/docs/01-page.md notes=tree/docs/more/notes.md course=tree/examples/course/README.md
 
 write_tree
 check 'a page is filled in' docs
@@ -138,6 +159,26 @@ planted 'a function gone from its file' 'nn/box.cpp defines no function box_area
 planted 'a function that is only declared' 'defines no function box_area()' sed -i '/^int box_area(int width,$/,/^}/d' tree/nn/box.cpp
 planted 'a function that is there twice' 'defines box_area() 2 times' \
   sed -i '$a int box_area(double width) {\n  return 0;\n}' tree/nn/box.cpp
+
+# C++ blocks, whatever the page.
+planted 'a block that is not in its file' 'notes.md:23: in: nn/box.cpp does not hold this block' sed -i 's/    return area;/    return 0;/' "$notes"
+planted 'a block that has left its file' 'README.md:2: in: nn/box.cpp does not hold this block' sed -i 's/return area;/return 2;/' tree/nn/box.cpp
+planted 'a block in another order' 'does not hold this block' sed -i '/^    if/{h;d};/^    return area/G' "$notes"
+planted 'a block with all of it left out' 'does not hold this block' sed -i 's/^return area;/…/' "$course"
+planted 'a part of a line' 'does not hold this block' sed -i 's/^return area;/return ar/' "$course"
+planted 'a block of a file that is gone' 'in: no file nn/crate.cpp' sed -i 's|in: nn/box.cpp|in: nn/crate.cpp|' "$course"
+planted 'C++ without a source' 'README.md:2: C++ without a source' sed -i '/<!-- in/d' "$course"
+planted '... called c++' 'C++ without a source' sed -i '/<!-- in/d; s/```cpp/```c++/' "$course"
+planted '... on the readme' 'README.md:3: C++ without a source' sed -i '$a ```cpp\nint a;\n```' tree/README.md
+planted '... and only shown' 'C++ without a source' sed -i 's/<!-- in.*/<!-- shown: a sketch -->/' "$course"
+planted 'a block without a language' 'a block without a language' sed -i 's/```cpp/```/; /<!-- in/d' "$course"
+planted 'an indented block' 'at the start of a line' sed -i 's/^```/  ```/' "$course"
+planted 'a snippet that does not compile' 'docs/more/notes.md:31: does not compile' \
+  sed -i 's/^const int area = box_area/const int area = box_size/' "$notes"
+planted 'a snippet that no longer compiles' 'docs/more/notes.md:31: does not compile' \
+  sed -i 's/^int box_area(int width, int height)/int box_area(int width)/' tree/xtgrad.hpp
+planted 'a snippet whose addition does not compile' 'docs/more/notes.md:29: does not compile' \
+  sed -i 's/extern int width/extern Width width/' "$notes"
 
 if type dot > /dev/null 2>&1; then
   fresh_tree
