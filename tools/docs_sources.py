@@ -1,12 +1,24 @@
-"""What the pages take from the sources, for tools/docs: regions, functions and excerpts of files, and snippets that
-must compile."""
+"""What the pages take from the sources, for tools/docs: regions, functions and excerpts of files; snippets that must
+compile; names that must exist."""
 import os
 import re
 import shlex
 import subprocess
 import tempfile
+from pathlib import Path
 
+FOLDERS = ("autograd", "docs", "examples", "nn", "tensor", "tests", "tools")
+FOREIGN = ("std", "xt")  # namespaces of other libraries
 LEFT_OUT = ("…", "...", "// …", "// ...")
+
+# Comments do not count as code. A string counts if it is one word (a key, an option), but not if it is a message.
+WORD = re.compile(r"[\w.-]+")
+CPP = re.compile(r"//[^\n]*|/\*.*?\*/"
+                 r'|R"(?P<raw>\w*)\(.*?\)(?P=raw)"'
+                 r'|"(?P<string>(?:\\.|[^"\\\n])*)"'
+                 r"|'(?:\\.|[^'\\\n])'", re.DOTALL)
+SCRIPT = re.compile(r'(?<!\S)#[^\n]*|""".*?"""'
+                    r'|"(?P<string>(?:\\.|[^"\\\n])*)"', re.DOTALL)
 
 
 def read(path):
@@ -123,3 +135,78 @@ def compile_snippets(root, snippets):
         page, line, _, _ = snippets[0]
         errors.append((page, line, "does not compile: " + done.stderr.strip()))
     return errors
+
+
+class Names:
+    """The names in the sources: C++, Python, the scripts in tools/, Meson, JSON, TOML, and the first lines of CSV files."""
+
+    def __init__(self, root):
+        self.root, self.cpp, self.words, self.files = root, [], set(), set()
+        paths = [path for path in root.glob("*") if path.is_file()]
+        for folder in FOLDERS:
+            paths += [path for path in (root / folder).rglob("*") if path.is_file()]
+        for path in paths:
+            self.files.add(path.name)
+            text = self.code(path)
+            self.words.update(re.findall(r"[A-Za-z_]\w*", text))
+
+    def code(self, path):
+        """The text of a file without comments and messages; nothing if it is no source."""
+        def kept(match):
+            string = match["string"]
+            return f'"{string}"' if string and WORD.fullmatch(string) else " "
+
+        if path.suffix in (".cpp", ".hpp"):
+            text = CPP.sub(kept, path.read_text(encoding="utf-8"))
+            self.cpp.append(text)
+            return text
+        if path.suffix in (".py", ".toml") or path.name in ("meson.build", "meson_options.txt"):
+            return SCRIPT.sub(kept, path.read_text(encoding="utf-8"))
+        if path.parent == self.root / "tools" and not path.suffix:
+            return SCRIPT.sub(kept, path.read_text(encoding="utf-8"))
+        if path.suffix == ".json":
+            return path.read_text(encoding="utf-8")
+        if path.suffix == ".csv":
+            return read(path)[0]
+        return ""
+
+    def has(self, name):
+        """Whether there is such a name; of A::B whether B is declared in A, or A::B is used somewhere."""
+        *outer, last = name.split("::")
+        if not outer or outer[0] in FOREIGN:
+            return last in self.words or bool(outer)
+        pair = re.compile(rf"\b{outer[-1]}::{last}\b")
+        return any(pair.search(text) or declares(text, outer[-1], last) for text in self.cpp)
+
+    def has_file(self, name):
+        """Whether there is such a path from the root, or such a file; "…" and NN stand for something. A path without an
+        ending may be a program, whose source ends in .cpp."""
+        pattern = name.replace("…", "*").replace("NN", "[0-9][0-9]")
+        if "/" in pattern:
+            return any(next(self.root.glob(path), None) for path in (pattern.rstrip("/"), pattern.rstrip("/") + ".cpp"))
+        return any(Path(file).match(pattern) for file in self.files)
+
+    def missing(self, span):
+        """The names in a code span that do not exist."""
+        names, files = [], []
+        for word in span.split():
+            if "/" in word and word.split("/")[0] in FOLDERS or re.fullmatch(r"[\w…]+\.(cpp|hpp|py|sh)", word):
+                files.append(word)
+            elif "/" not in word:
+                names += re.findall(r"(?<![\w:…])[A-Za-z_][\w:]*(?=\()", word)                     # a call
+                names += re.findall(r"(?<![\w:….-])[a-z][a-z0-9]*_[a-z0-9_]*[a-z0-9](?![\w:…-])", word)  # snake_case
+        if re.fullmatch(r"[A-Za-z_]\w+(::\w+)*(\(\))?", span):
+            names.append(span.removesuffix("()"))
+        return [name for name in files if not self.has_file(name)] + \
+               [name for name in dict.fromkeys(names) if len(name) > 1 and not self.has(name)]
+
+
+def declares(text, outer, name):
+    """Whether a namespace or class `outer` in this text declares `name`: in a namespace at column 0, in a class anywhere."""
+    start = re.compile(rf"^( *)(?:(namespace) (?:[\w:]+::)?{outer}|(?:class|struct|enum class|enum) {outer}\b[^;{{}}()\n]*) ?{{",
+                       re.MULTILINE)
+    for match in start.finditer(text):
+        end = len(text) if match[2] else text.find(f"\n{match[1]}}}", match.end())
+        if re.search(rf"^\w(.*\W)?{name}\b" if match[2] else rf"\b{name}\b", text[match.end():end], re.MULTILINE):
+            return True
+    return False

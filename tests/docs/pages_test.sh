@@ -29,6 +29,7 @@ END_OF_PROGRAM
   chmod +x tree/build/examples/walkthroughs/walk_01
   cat > tree/xtgrad.hpp <<'END_OF_HEADER'
 namespace xtg::nn {
+// We once had box_volume here.
 int box_area(int width, int height);
 class Box {
   int width = 0;
@@ -52,7 +53,7 @@ int box_area(int width,
              int height) {
   if (width < 0) return 0;
   const int area = width * height;
-  if (area < 0) throw area;
+  if (area < 0) throw "box_area: expected_size";
   return area;
 }
 
@@ -82,6 +83,8 @@ END_OF_SOURCE
 ```cpp
 const int area = box_area(width, 2);
 ```
+Call `box_area(width, 2)`, or `nn::box_area`; see `Box`, `Box::grow`, `box.grow(2)`, and `std::max`
+in `nn/box.cpp` or `nn/`. Others have `other_area`. <!-- elsewhere: other_area -->
 END_OF_PAGE
   printf '%s\n' '# Course' '<!-- in: nn/box.cpp -->' '```cpp' '…' 'return area;' '...' '```' > tree/examples/course/README.md
   cat > tree/docs/01-page.md <<'END_OF_PAGE'
@@ -179,6 +182,23 @@ planted 'a snippet that no longer compiles' 'docs/more/notes.md:31: does not com
   sed -i 's/^int box_area(int width, int height)/int box_area(int width)/' tree/xtgrad.hpp
 planted 'a snippet whose addition does not compile' 'docs/more/notes.md:29: does not compile' \
   sed -i 's/extern int width/extern Width width/' "$notes"
+
+# Names in backticks.
+planted 'a function that does not exist' 'notes.md:33: no box_size in the sources' sed -i 's/`box_area(/`box_size(/' "$notes"
+planted 'a method that does not exist' 'no shrink in the sources' sed -i 's/`box.grow(/`box.shrink(/' "$notes"
+planted 'a function that is gone' 'notes.md:33: no nn::box_area in the sources' \
+  eval "sed -i 's/box_area/area_of/' tree/nn/box.cpp tree/xtgrad.hpp"
+planted 'a function of another namespace' 'no xtg::box_area in the sources' sed -i 's/`nn::box_area`/`xtg::box_area`/' "$notes"
+planted 'a member of another class' 'no Crate::grow in the sources' sed -i 's/`Box::grow`/`Crate::grow`/' "$notes"
+planted 'a member that its class has not' 'no Box::shrink in the sources' sed -i 's/`Box::grow`/`Box::shrink`/' "$notes"
+planted 'a type that does not exist' 'no Crate in the sources' sed -i 's/`Box`/`Crate`/' "$notes"
+planted 'a name that only a comment has' 'no box_volume in the sources' sed -i 's/`box_area(/`box_volume(/' "$notes"
+planted 'a name that only a message has' 'no expected_size in the sources' sed -i 's/`Box`/`expected_size`/' "$notes"
+planted 'a name over two lines' 'notes.md:33: no box_size in the sources' sed -i 's/`Box`/`box_size\n--all`/' "$notes"
+planted 'a name of elsewhere that nobody vouches for' 'no other_area in the sources' sed -i 's/<!-- elsewhere.*//' "$notes"
+planted 'a name of elsewhere that is not on the page' 'other_area is not on this page' sed -i 's/`other_area`/it/' "$notes"
+planted 'a file that is gone' 'no nn/crate.cpp in the sources' sed -i 's|`nn/box.cpp`|`nn/crate.cpp`|' "$notes"
+planted 'a folder that is gone' 'no nn/norm/ in the sources' sed -i 's|`nn/`|`nn/norm/`|' "$notes"
 
 if type dot > /dev/null 2>&1; then
   fresh_tree
