@@ -13,6 +13,7 @@
 #include "autograd/ops/shaping.hpp"
 #include "nn/conv2d.hpp"
 #include "nn/norm/group_norm.hpp"
+#include "nn/norm/batch_norm.hpp"
 #include "nn/norm/make_norm.hpp"
 #include "tensor/create.hpp"
 
