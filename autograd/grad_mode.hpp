@@ -6,22 +6,22 @@
 namespace xtg {
 
 namespace detail {
-/// A switch of the current thread that is set for the life of the object.
-template <class Tag>
+/// A switch of the current thread that is set for the life of the object; before all of them it is Value{}.
+template <class Tag, class Value = bool>
 class ThreadSwitch {
  public:
-  explicit ThreadSwitch(bool value) : previous_(current()) { current() = value; }
+  explicit ThreadSwitch(Value value) : previous_(current()) { current() = value; }
   ~ThreadSwitch() { current() = previous_; }
   ThreadSwitch(const ThreadSwitch&) = delete;
   ThreadSwitch& operator=(const ThreadSwitch&) = delete;
 
-  static bool& current() {
-    static thread_local bool value = false;
+  static Value& current() {
+    static thread_local Value value{};
     return value;
   }
 
  private:
-  bool previous_;
+  Value previous_;
 };
 }  // namespace detail
 
@@ -44,22 +44,9 @@ enum class GradientForm {
 
 /// While it lives, operations of this thread run in the given form. Read when an operation runs forward; Fused, if
 /// nothing else is said.
-class GradientMode {
+class GradientMode : public detail::ThreadSwitch<GradientMode, GradientForm> {
  public:
-  explicit GradientMode(GradientForm form) : previous_(form_of_thread()) { form_of_thread() = form; }
-  ~GradientMode() { form_of_thread() = previous_; }
-  GradientMode(const GradientMode&) = delete;
-  GradientMode& operator=(const GradientMode&) = delete;
-
-  static GradientForm current() { return form_of_thread(); }
-
- private:
-  static GradientForm& form_of_thread() {
-    static thread_local GradientForm form = GradientForm::Fused;
-    return form;
-  }
-
-  GradientForm previous_;
+  explicit GradientMode(GradientForm form) : ThreadSwitch(form) {}
 };
 
 /// GradientMode of Derived, or with `false` of Fused: the tape's gradients beside those that the library computes
