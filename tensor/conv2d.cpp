@@ -147,6 +147,7 @@ namespace {
 enum class Allow { OneDnn, PatchesOnly };
 
 Tensor forward(Allow allow, const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& g) {
+  if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
   Tensor y(g.output_shape());
   if (y.size() == 0) return y;
   if (allow == Allow::OneDnn &&
@@ -173,6 +174,8 @@ Tensor forward(Allow allow, const Tensor& x, const Tensor& w, const Tensor* bias
 }
 
 Tensor backward_input(Allow allow, const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
+  require_shape("conv2d_backward_input", "dy", dy.shape(), g.output_shape());
+  require_shape("conv2d_backward_input", "w", w.shape(), g.weight_shape());
   Tensor dx(g.input_shape());
   if (dx.size() == 0) return dx;
   if (allow == Allow::OneDnn && kernels::onednn_conv2d_backward(g, dy.data(), nullptr, w.data(), dx.data(), nullptr))
@@ -194,6 +197,8 @@ Tensor backward_input(Allow allow, const Tensor& dy, const Tensor& w, const Conv
 }
 
 Tensor backward_weight(Allow allow, const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
+  require_shape("conv2d_backward_weight", "dy", dy.shape(), g.output_shape());
+  require_shape("conv2d_backward_weight", "x", x.shape(), g.input_shape());
   Tensor dw = zeros(g.weight_shape());
   if (dy.size() == 0) return dw;
   if (allow == Allow::OneDnn && kernels::onednn_conv2d_backward(g, dy.data(), x.data(), nullptr, nullptr, dw.data()))
@@ -215,49 +220,31 @@ Tensor backward_weight(Allow allow, const Tensor& dy, const Tensor& x, const Con
   return dw;
 }
 
-Tensor forward_checked(Allow allow, const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& g,
-                       bool relu_follows) {
-  if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
-  Tensor y = forward(allow, x, w, bias, g);
-  if (relu_follows)  // not inside oneDNN's convolution: its relu would make 0 of NaN
-    kernels::map(y.data(), y.data(), y.size(), [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
-  return y;
-}
-
-Tensor backward_input_checked(Allow allow, const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
-  require_shape("conv2d_backward_input", "dy", dy.shape(), g.output_shape());
-  require_shape("conv2d_backward_input", "w", w.shape(), g.weight_shape());
-  return backward_input(allow, dy, w, g);
-}
-
-Tensor backward_weight_checked(Allow allow, const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
-  require_shape("conv2d_backward_weight", "dy", dy.shape(), g.output_shape());
-  require_shape("conv2d_backward_weight", "x", x.shape(), g.input_shape());
-  return backward_weight(allow, dy, x, g);
-}
-
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor* bias, std::size_t stride, std::size_t padding,
               std::size_t dilation, std::size_t groups, bool relu_follows) {
-  const Conv2dGeometry g = conv2d_geometry(x.shape(), w.shape(), stride, padding, dilation, groups);
-  return forward_checked(Allow::OneDnn, x, w, bias, g, relu_follows);
+  Tensor y =
+      forward(Allow::OneDnn, x, w, bias, conv2d_geometry(x.shape(), w.shape(), stride, padding, dilation, groups));
+  if (relu_follows)  // not inside oneDNN's convolution: its relu would make 0 of NaN
+    kernels::map(y.data(), y.data(), y.size(), [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
+  return y;
 }
 Tensor conv2d_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
-  return backward_input_checked(Allow::OneDnn, dy, w, g);
+  return backward_input(Allow::OneDnn, dy, w, g);
 }
 Tensor conv2d_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
-  return backward_weight_checked(Allow::OneDnn, dy, x, g);
+  return backward_weight(Allow::OneDnn, dy, x, g);
 }
 
 Tensor conv2d_by_patches(const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& g) {
-  return forward_checked(Allow::PatchesOnly, x, w, bias, g, false);
+  return forward(Allow::PatchesOnly, x, w, bias, g);
 }
 Tensor conv2d_by_patches_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeometry& g) {
-  return backward_input_checked(Allow::PatchesOnly, dy, w, g);
+  return backward_input(Allow::PatchesOnly, dy, w, g);
 }
 Tensor conv2d_by_patches_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeometry& g) {
-  return backward_weight_checked(Allow::PatchesOnly, dy, x, g);
+  return backward_weight(Allow::PatchesOnly, dy, x, g);
 }
 
 Conv2dGradients conv2d_backward(const Tensor& dy, const Tensor& x, const Tensor& w, const Conv2dGeometry& g,
