@@ -1,4 +1,4 @@
-// The library's kernels, one by one: each norm forward and backward, by plain loops, derived by the tape and by hand;
+// The library's kernels, one by one: each norm forward and backward, by plain loops and in its three forms;
 // the convolutions of a CIFAR ResNet in each pass and by each algorithm; elementwise operations, reductions, products.
 
 #include <benchmark/benchmark.h>
@@ -37,9 +37,9 @@ void naive_norm(benchmark::State& state, const Case& c) {
 }
 
 /// Forward, or forward and backward, of the operation.
-void norm(benchmark::State& state, const Case& c, bool derived, bool backward) {
+void norm(benchmark::State& state, const Case& c, GradientForm form, bool backward) {
   const Example e(c, 1);
-  const DerivedGradients mode(derived);
+  const GradientMode mode(form);
   const Variable x(e.x, true), gamma(e.gamma, true), beta(e.beta, true), dy(e.dy);
   for (auto _ : state) {
     const Variable y = c.norm(x, gamma, beta);
@@ -74,10 +74,11 @@ void add_norms() {
       };
       add("forward, naive", [c](benchmark::State& s) { naive_norm(s, c); });
       for (const bool backward : {false, true}) {
-        add(backward ? "forward and backward, derived" : "forward, derived",
-            [c, backward](benchmark::State& s) { norm(s, c, true, backward); });
-        add(backward ? "forward and backward, by hand" : "forward, by hand",
-            [c, backward](benchmark::State& s) { norm(s, c, false, backward); });
+        const std::string passes = backward ? "forward and backward, " : "forward, ";
+        for (const auto& [name, form] :
+             {std::pair("derived", GradientForm::Derived), std::pair("by hand", GradientForm::ByHand),
+              std::pair("fused", GradientForm::Fused)})
+          add((passes + name).c_str(), [c, f = form, backward](benchmark::State& s) { norm(s, c, f, backward); });
       }
     }
 }
