@@ -9,7 +9,7 @@ int main() {
   const Tensor gamma = tensor({1.5, -0.7, 2}, {3}), beta = zeros({3});
 
   for (const bool derived : {false, true}) {  // by hand, then by the tape through the definition
-    const DerivedGradients mode(derived);
+    const GradientMode mode(derived ? GradientForm::Derived : GradientForm::ByHand);
     const Variable vx(x, true), vgamma(gamma, true), vbeta(beta, true);
     const Variable y = nn::batch_norm(vx, vgamma, vbeta, 1e-5);  // normalize the columns of x
     y.backward(dy);

@@ -120,7 +120,7 @@ int main() {
     bool equal[2];
     double mistake = 0;
     for (const bool derived : {false, true}) {
-      const DerivedGradients mode(derived);
+      const GradientMode mode(derived ? GradientForm::Derived : GradientForm::ByHand);
       const Variable vx(x, true), vgamma(gamma, true), vbeta(beta, true);
       const Variable y = norm.library(vx, vgamma, vbeta);
       y.backward(dy);
