@@ -23,8 +23,8 @@ Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b) {
   for (std::size_t i = 0; i < ndim; ++i) {  // i counts from the last axis
     const std::size_t na = i < a.size() ? a[a.size() - 1 - i] : 1;
     const std::size_t nb = i < b.size() ? b[b.size() - 1 - i] : 1;
-    require<ShapeError>(na == nb || na == 1 || nb == 1, "{}: shapes {} and {} do not broadcast", operation,
-                        to_string(a), to_string(b));
+    require<ShapeError>(na == nb || na == 1 || nb == 1, "{}: shapes ({}) and ({}) do not broadcast", operation,
+                        fmt::join(a, ", "), fmt::join(b, ", "));
     result[ndim - 1 - i] = na == 1 ? nb : na;
   }
   return result;
