@@ -1,10 +1,16 @@
 #pragma once
 
 // The loop under every elementwise operation of two arrays. For the library's own .cpp files.
+//
+// The simple form is: for every element of the result, find the element of a and of b. When one of them is repeated
+// along the inner axes, that costs more than the operation. So the result is cut into tiles of neighbouring elements,
+// and an argument that is repeated inside a tile is first written out for it, in a buffer that stays in the cache. Then
+// there is one loop over three contiguous pieces of memory, whatever the shapes are; and a tile written out once serves
+// until the walk comes to other elements, for a bias (C) to the end.
 
 #include <algorithm>
 #include <array>
-#include <vector>
+#include <utility>
 
 #include "tensor/kernels/parallel_for.hpp"
 #include "tensor/shape.hpp"
@@ -21,37 +27,138 @@ void map(Out* out, const In* x, std::size_t n, const F& f) {
 
 /// A walk over two arrays broadcast to one shape: adjacent axes that both arrays traverse alike are merged into one.
 struct BroadcastPlan {
-  std::vector<std::size_t> size;                   // outermost first; the last axis is the inner loop
-  std::vector<std::array<std::size_t, 2>> stride;  // of a and b, 0 where it is repeated
+  Shape size;                   // outermost first, at least one axis
+  std::array<Shape, 2> stride;  // of a and b, 0 where it is repeated
 };
 
 inline BroadcastPlan plan_broadcast(const Shape& out, const Shape& a, const Shape& b) {
+  const std::array<const Shape*, 2> shapes = {&a, &b};
   BroadcastPlan plan;
-  std::array<std::size_t, 2> extent = {1, 1};
-  const auto axis_size = [&](const Shape& s, std::size_t i) {
-    return i + s.size() < out.size() ? 1 : s[i + s.size() - out.size()];
+  std::array<std::size_t, 2> extent = {1, 1}, stride = {1, 1};
+  const auto append = [&](std::size_t n) {
+    plan.size.push_back(n);
+    for (const std::size_t k : {0, 1}) plan.stride[k].push_back(stride[k]);
   };
   for (std::size_t i = out.size(); i-- > 0;) {  // innermost first
     if (out[i] == 1) continue;
-    const std::size_t na = axis_size(a, i), nb = axis_size(b, i);
-    const std::array<std::size_t, 2> stride = {na == 1 ? 0 : extent[0], nb == 1 ? 0 : extent[1]};
-    extent[0] *= na;
-    extent[1] *= nb;
-    const bool merges = !plan.size.empty() && stride[0] == plan.stride.back()[0] * plan.size.back() &&
-                        stride[1] == plan.stride.back()[1] * plan.size.back();
-    if (merges) {
-      plan.size.back() *= out[i];
-    } else {
-      plan.size.push_back(out[i]);
-      plan.stride.push_back(stride);
+    bool merges = !plan.size.empty();
+    for (const std::size_t k : {0, 1}) {
+      const Shape& s = *shapes[k];
+      const std::size_t n = i + s.size() < out.size() ? 1 : s[i + s.size() - out.size()];
+      stride[k] = n == 1 ? 0 : extent[k];
+      extent[k] *= n;
+      merges = merges && stride[k] == plan.stride[k].back() * plan.size.back();
     }
+    if (merges)
+      plan.size.back() *= out[i];
+    else
+      append(out[i]);
   }
-  if (plan.size.empty()) {
-    plan.size = {1};
-    plan.stride = {{1, 1}};
-  }
-  return {{plan.size.rbegin(), plan.size.rend()}, {plan.stride.rbegin(), plan.stride.rend()}};
+  if (plan.size.empty()) append(1);
+  std::reverse(plan.size.begin(), plan.size.end());
+  for (Shape& s : plan.stride) std::reverse(s.begin(), s.end());
+  return plan;
 }
+
+/// Elements of a tile at most: few enough for the first-level cache, enough that the work around a tile is small.
+constexpr std::size_t kTile = 512;
+
+/// The result cut into tiles: `rows` steps along one axis of the plan, with all that lies inside of it.
+struct Tiling {
+  BroadcastPlan plan;
+  std::size_t axis;   // the one that is cut
+  std::size_t inner;  // elements of one step along it
+  std::size_t rows;   // steps of a tile; the last one along the axis may have fewer
+  std::size_t cuts;   // tiles along the axis
+  std::size_t tiles;  // all
+};
+
+struct Tile {
+  std::size_t start, rows;             // in the result
+  std::array<std::size_t, 2> offsets;  // in a and b
+};
+
+inline Tiling cut_into_tiles(BroadcastPlan plan, std::size_t total) {
+  std::size_t axis = plan.size.size() - 1, inner = 1;
+  while (axis > 0 && inner * plan.size[axis] <= kTile) inner *= plan.size[axis--];
+  const std::size_t n = plan.size[axis], rows = std::min(n, kTile / inner), cuts = (n + rows - 1) / rows;
+  return {std::move(plan), axis, inner, rows, cuts, total / (n * inner) * cuts};
+}
+
+/// Divides, as finding an element's place does; but once for hundreds of elements.
+inline Tile tile_at(const Tiling& t, std::size_t index) {
+  const std::size_t n = t.plan.size[t.axis], row = index % t.cuts * t.rows;
+  std::size_t rest = index / t.cuts;
+  Tile tile = {(rest * n + row) * t.inner, std::min(t.rows, n - row), {}};
+  for (const std::size_t k : {0, 1}) tile.offsets[k] = row * t.plan.stride[k][t.axis];
+  for (std::size_t i = t.axis; i-- > 0; rest /= t.plan.size[i])
+    for (const std::size_t k : {0, 1}) tile.offsets[k] += rest % t.plan.size[i] * t.plan.stride[k][i];
+  return tile;
+}
+
+/// (outer, inner) -> (outer, length, inner): repeats each row. Always eight values at a time, without a loop for the
+/// rest, for a loop of few steps takes longer than its steps: what is too much is overwritten by the next row, and both
+/// arrays have room for seven values more.
+template <class T>
+void repeat_rows(const T* from, std::size_t outer, std::size_t length, std::size_t inner, T* to) {
+  if (inner == 1) {
+    for (std::size_t i = 0; i < outer; ++i, to += length)
+      for (std::size_t k = 0; k < length; k += 8) std::fill_n(to + k, 8, from[i]);
+  } else {
+    for (std::size_t i = 0; i < outer; ++i, from += inner)
+      for (std::size_t k = 0; k < length; ++k, to += inner)
+        for (std::size_t j = 0; j < inner; j += 8) std::copy_n(from + j, 8, to + j);
+  }
+}
+
+/// a or b, tile by tile as contiguous memory: where it stands, or written out.
+template <class T>
+class Argument {
+ public:
+  Argument(const Tiling& tiling, std::size_t which, const T* data) : t_(tiling), which_(which), data_(data) {}
+
+  const T* values(const Tile& tile) {
+    const T* from = data_ + tile.offsets[which_];
+    if (from == from_ && tile.rows <= rows_) return values_;
+    from_ = from;
+    rows_ = tile.rows;
+    return values_ = written_out(from);
+  }
+
+ private:
+  std::size_t stride(std::size_t axis) const { return t_.plan.stride[which_][axis]; }
+  std::size_t size(std::size_t axis) const { return axis == t_.axis ? rows_ : t_.plan.size[axis]; }
+
+  /// What the tile reads is contiguous in the argument, but that axes are missing: they are put in, innermost first,
+  /// while there is little to copy.
+  const T* written_out(const T* from) {
+    std::size_t own = 1, elements = 1, inner = 1;
+    for (std::size_t i = t_.axis; i < t_.plan.size.size(); ++i) {
+      own *= stride(i) == 0 ? 1 : size(i);
+      elements *= size(i);
+    }
+    if (own == elements) return from;
+    T *values = buffer_[0], *next = buffer_[1];
+    std::copy_n(from, own, values);
+    std::fill_n(values + own, 8, T{});  // room that repeat_rows reads
+    for (std::size_t i = t_.plan.size.size(); i-- > t_.axis; inner *= size(i)) {
+      if (stride(i) != 0) {
+        own /= size(i);
+      } else {
+        repeat_rows(values, own, size(i), inner, next);
+        std::swap(values, next);
+      }
+    }
+    return values;
+  }
+
+  const Tiling& t_;
+  const std::size_t which_;
+  const T* const data_;
+  const T *from_ = nullptr, *values_ = nullptr;  // of the tile before
+  std::size_t rows_ = 0;
+  alignas(64) T buffer_[2][kTile + 8];
+};
 
 /// out[i] = f(a[i], b[i]) with a and b broadcast to out's shape. `out` may be `a` if a has out's shape.
 template <class Out, class A, class B, class F>
@@ -65,26 +172,17 @@ void zip(Out* out, const Shape& out_shape, const A* a, const Shape& a_shape, con
     });
     return;
   }
-  const BroadcastPlan plan = plan_broadcast(out_shape, a_shape, b_shape);
-  const std::size_t inner = plan.size.back(), rows = total / inner;
-  const std::size_t sa = plan.stride.back()[0], sb = plan.stride.back()[1];
-  parallel_ranges(rows, 1 + 2 * kGrain / inner, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t row = begin; row < end; ++row) {
-      const A* pa = a;
-      const B* pb = b;
-      for (std::size_t k = plan.size.size() - 1, rest = row; k-- > 0; rest /= plan.size[k]) {
-        pa += rest % plan.size[k] * plan.stride[k][0];
-        pb += rest % plan.size[k] * plan.stride[k][1];
-      }
-      Out* o = out + row * inner;
-      if (sa != 0 && sb != 0)
-        for (std::size_t i = 0; i < inner; ++i) o[i] = f(pa[i], pb[i]);
-      else if (sa != 0)
-        for (std::size_t i = 0; i < inner; ++i) o[i] = f(pa[i], *pb);
-      else if (sb != 0)
-        for (std::size_t i = 0; i < inner; ++i) o[i] = f(*pa, pb[i]);
-      else
-        std::fill(o, o + inner, f(*pa, *pb));
+  const Tiling tiling = cut_into_tiles(plan_broadcast(out_shape, a_shape, b_shape), total);
+  const std::size_t step = tiling.inner;
+  parallel_ranges(tiling.tiles, 1 + 2 * kGrain / (tiling.rows * step), [&](std::size_t begin, std::size_t end) {
+    Argument<A> left(tiling, 0, a);
+    Argument<B> right(tiling, 1, b);
+    for (std::size_t i = begin; i < end; ++i) {
+      const Tile tile = tile_at(tiling, i);
+      const A* pa = left.values(tile);
+      const B* pb = right.values(tile);
+      Out* o = out + tile.start;
+      for (std::size_t j = 0; j < tile.rows * step; ++j) o[j] = f(pa[j], pb[j]);
     }
   });
 }

@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "tensor/parallel.hpp"
+#include "tensor/shaping.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
@@ -93,6 +95,48 @@ TEST_CASE("elementwise: two arrays broadcast as a loop over indices says") {
       CHECK(identical(op.function(a, b), naive_zip(shape, a, b, op.naive)));
     }
   }
+}
+
+TEST_CASE("elementwise: every way to repeat one or both of two arrays along five axes") {
+  const std::vector<Shape> shapes = {
+      {2, 3, 8, 17, 1}, {17, 8, 3, 2, 2}, {3, 17, 2, 8, 3}, {8, 2, 17, 3, 2}, {2, 2, 2, 2, 2}};
+  for (const Shape& shape : shapes) {
+    const auto repeated = [&](unsigned axes) {  // of size 1 along them
+      Shape result = shape;
+      for (std::size_t k = 0; k < 5; ++k)
+        if ((axes >> k & 1) != 0) result[k] = 1;
+      return result;
+    };
+    for (unsigned axes = 0; axes < 32; ++axes)
+      for (const unsigned others : {0u, ~axes, axes >> 1, axes << 1 | 1}) {
+        const Tensor a = normal(repeated(axes), 1), b = normal(repeated(others), 2);
+        const Shape both = repeated(axes & others);
+        CAPTURE(to_string(a.shape()));
+        CAPTURE(to_string(b.shape()));
+        const auto naive = [](Scalar u, Scalar v) { return u - v; };
+        CHECK(identical(subtract(a, b), naive_zip(both, a, b, naive)));
+        CHECK(identical(subtract(b, a), naive_zip(both, b, a, naive)));
+        CHECK(identical(broadcast_to(a, shape), naive_zip(shape, a, a, [](Scalar u, Scalar) { return u; })));
+      }
+  }
+}
+
+TEST_CASE("elementwise: broadcast results have the same bits for every number of threads") {
+  const int before = num_threads();
+  const std::vector<std::pair<Shape, Shape>> pairs = {
+      {{60, 1027, 8, 2}, {60, 1, 8, 1}}, {{100003, 3}, {100003, 1}}, {{100003, 3}, {3}}, {{3, 100003}, {3, 1}},
+      {{701, 1, 13}, {37, 1}},           {{1, 1000}, {513, 1}}};
+  for (const auto& shapes : pairs) {
+    const Tensor a = normal(shapes.first, 1), b = normal(shapes.second, 2);
+    set_num_threads(1);
+    const Tensor one = subtract(a, b), back = subtract(b, a);
+    for (const int threads : {2, 3, 7}) {
+      set_num_threads(threads);
+      CHECK(identical(subtract(a, b), one));
+      CHECK(identical(subtract(b, a), back));
+    }
+  }
+  set_num_threads(before);
 }
 
 TEST_CASE("elementwise: large arrays, above the size at which threads share the work") {
