@@ -8,75 +8,106 @@
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
 #include "tensor/kernels/broadcast.hpp"
+#include "tensor/kernels/reduce.hpp"
 #include "tensor/shape.hpp"
 #include "tensor/shaping.hpp"
 
 namespace xtg {
 namespace {
 
-/// Sum of n contiguous elements: eight interleaved double sums, which the compiler can vectorise.
-double run_sum(const Scalar* x, std::size_t n) {
-  double part[8] = {};
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (std::size_t k = 0; k < 8; ++k) part[k] += static_cast<double>(x[i + k]);
-  for (; i < n; ++i) part[0] += static_cast<double>(x[i]);
-  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
-}
-
-// The larger and the smaller one; a NaN wins, from either side, so that it is not lost.
-constexpr auto larger = [](Scalar a, Scalar b) { return b > a || b != b ? b : a; };
-constexpr auto smaller = [](Scalar a, Scalar b) { return b < a || b != b ? b : a; };
-
-/// A walk over x for a reduction: size-1 axes dropped, adjacent axes of the same kind merged.
-struct ReductionPlan {
-  std::vector<std::size_t> size;
-  std::vector<std::size_t> stride;  // in the result; 0 along a reduced axis
+// The larger and the smaller one; a NaN wins, from either side, so that it is not lost. Two selections, and not one
+// with two conditions, which becomes a branch; numbers in no order make it mispredict.
+constexpr auto larger = [](Scalar a, Scalar b) {
+  const Scalar chosen = b > a ? b : a;
+  return b != b ? b : chosen;
+};
+constexpr auto smaller = [](Scalar a, Scalar b) {
+  const Scalar chosen = b < a ? b : a;
+  return b != b ? b : chosen;
 };
 
-ReductionPlan plan_reduction(const Shape& shape, const std::vector<std::size_t>& axes) {
-  ReductionPlan plan;
-  std::size_t extent = 1;
-  for (std::size_t i = shape.size(); i-- > 0;) {  // innermost first
+// What reduce() is given: how two values become one, from `start`, and how a total becomes an element of the result.
+struct Sum {
+  using Total = double;
+  double start, divisor;
+  double operator()(double a, double b) const { return a + b; }
+  // Where few numbers are summed, dividing by 1 would take longer than the sum.
+  Scalar result(double total) const { return static_cast<Scalar>(divisor == 1 ? total : total / divisor); }
+};
+template <class Pick>
+struct Extreme {
+  using Total = Scalar;
+  Scalar start;
+  Pick pick;
+  Scalar operator()(Scalar a, Scalar b) const { return pick(a, b); }
+  Scalar result(Scalar total) const { return total; }
+};
+
+struct Axis {
+  std::size_t size;
+  bool reduced;
+};
+
+bool any_reduced(const std::vector<Axis>& axes) {
+  return std::any_of(axes.begin(), axes.end(), [](const Axis& a) { return a.reduced; });
+}
+
+/// The axes of x without those of size 1, neighbours of the same kind merged.
+std::vector<Axis> merged_axes(const Shape& shape, const std::vector<std::size_t>& reduced) {
+  std::vector<Axis> result;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 1) continue;
-    const bool reduced = std::binary_search(axes.begin(), axes.end(), i);
-    if (!plan.size.empty() && reduced == (plan.stride.back() == 0)) {
-      plan.size.back() *= shape[i];
-    } else {
-      plan.size.push_back(shape[i]);
-      plan.stride.push_back(reduced ? 0 : extent);
-    }
-    if (!reduced) extent *= shape[i];
-  }
-  if (plan.size.empty()) return {{1}, {0}};
-  return {{plan.size.rbegin(), plan.size.rend()}, {plan.stride.rbegin(), plan.stride.rend()}};
-}
-
-/// Calls visit(offset in the result, run of x, length, whether the run is reduced) for every innermost run of x, in
-/// order.
-template <class Visit>
-void for_each_run(const Tensor& x, const std::vector<std::size_t>& axes, const Visit& visit) {
-  if (x.size() == 0) return;
-  const ReductionPlan plan = plan_reduction(x.shape(), axes);
-  const std::size_t inner = plan.size.back(), rows = x.size() / inner;
-  for (std::size_t row = 0; row < rows; ++row) {
-    std::size_t offset = 0;
-    for (std::size_t k = plan.size.size() - 1, rest = row; k-- > 0; rest /= plan.size[k])
-      offset += rest % plan.size[k] * plan.stride[k];
-    visit(offset, x.data() + row * inner, inner, plan.stride.back() == 0);
-  }
-}
-
-Tensor scaled_sum(const Tensor& x, const std::vector<std::size_t>& axes, bool keepdims, double scale) {
-  Tensor y(reduced_shape(x.shape(), axes, keepdims));
-  std::vector<double> total(y.size(), 0.0);
-  for_each_run(x, axes, [&](std::size_t offset, const Scalar* run, std::size_t n, bool reduced) {
-    if (reduced)
-      total[offset] += run_sum(run, n);
+    const bool is_reduced = std::binary_search(reduced.begin(), reduced.end(), i);
+    if (!result.empty() && result.back().reduced == is_reduced)
+      result.back().size *= shape[i];
     else
-      for (std::size_t i = 0; i < n; ++i) total[offset + i] += static_cast<double>(run[i]);
+      result.push_back({shape[i], is_reduced});
+  }
+  return result;
+}
+
+/// Takes from `axes` the one to be reduced next: the first that leaves little, for with wide rows inside it is fastest,
+/// or the longest. It stays, shorter, if there are few totals of many numbers: then threads share the numbers.
+kernels::ReduceStep next_step(std::vector<Axis>& axes) {
+  const auto key = [](const Axis& a) { return a.reduced ? std::min<std::size_t>(a.size, 8) : 0; };
+  const auto axis =
+      std::max_element(axes.begin(), axes.end(), [&](const Axis& a, const Axis& b) { return key(a) < key(b); });
+  const auto times = [](std::size_t n, const Axis& a) { return n * a.size; };
+  const std::size_t outer = std::accumulate(axes.begin(), axis, std::size_t{1}, times);
+  const std::size_t inner = std::accumulate(axis + 1, axes.end(), std::size_t{1}, times);
+  const std::size_t piece = inner > kernels::kTotals ? axis->size : std::min(axis->size, 4 * kernels::kGrain / inner);
+  const kernels::ReduceStep step = {outer, axis->size, inner, piece};
+  axis->size = step.pieces();
+  if (axis->size == 1) axes.erase(axis);
+  return step;
+}
+
+/// Reduces x over `axes` to y, axis by axis: each step leaves half of its input to the next, or less.
+template <class Op, class In>
+void reduce_axes(const In* x, std::vector<Axis> axes, const Op& op, Scalar* y) {
+  using Total = typename Op::Total;
+  const kernels::ReduceStep step = next_step(axes);
+  if (!any_reduced(axes))
+    return kernels::reduce_axis(x, step, op, [&](std::size_t first, const Total* total, std::size_t n) {
+      std::transform(total, total + n, y + first, [op](Total t) { return op.result(t); });
+    });
+  Array<Total> partial(Shape{step.results()});
+  kernels::reduce_axis(x, step, op, [&](std::size_t first, const Total* total, std::size_t n) {
+    std::copy_n(total, n, partial.data() + first);
   });
-  std::transform(total.begin(), total.end(), y.data(), [scale](double t) { return static_cast<Scalar>(t * scale); });
+  reduce_axes(partial.data(), std::move(axes), op, y);
+}
+
+template <class Op>
+Tensor reduce(const Tensor& x, const std::vector<std::size_t>& axes, bool keepdims, const Op& op) {
+  Tensor y(reduced_shape(x.shape(), axes, keepdims));
+  const std::vector<Axis> merged = merged_axes(x.shape(), axes);
+  if (x.size() == 0)
+    std::fill(y.begin(), y.end(), op.result(op.start));
+  else if (any_reduced(merged))
+    reduce_axes(x.data(), merged, op, y.data());
+  else  // nothing to combine but for the start, which makes +0 of −0
+    kernels::map(y.data(), x.data(), x.size(), [op](Scalar v) { return op.result(op(op.start, v)); });
   return y;
 }
 
@@ -85,15 +116,7 @@ template <class Pick>
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, Scalar start, const Pick& pick) {
   const auto normalized = normalize_axes(name, axes, x.dimension());
   reduced_count(name, x.shape(), normalized);
-  Tensor y = full(reduced_shape(x.shape(), normalized, keepdims), start);
-  for_each_run(x, normalized, [&](std::size_t offset, const Scalar* run, std::size_t n, bool reduced) {
-    Scalar* out = y.data() + offset;
-    if (reduced)
-      *out = std::accumulate(run, run + n, *out, pick);
-    else
-      for (std::size_t i = 0; i < n; ++i) out[i] = pick(out[i], run[i]);
-  });
-  return y;
+  return reduce(x, normalized, keepdims, Extreme<Pick>{start, pick});
 }
 
 }  // namespace
@@ -101,17 +124,18 @@ Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdim
 std::size_t reduced_count(const char* operation, const Shape& shape, const std::vector<std::size_t>& axes) {
   std::size_t n = 1;
   for (const std::size_t axis : axes) n *= shape[axis];
-  require<ShapeError>(n > 0, "{}: no elements along the reduced axes of {}", operation, to_string(shape));
+  require<ShapeError>(n > 0, "{}: no elements along the reduced axes of ({})", operation, fmt::join(shape, ", "));
   return n;
 }
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
-  return scaled_sum(x, normalize_axes("sum", axes, x.dimension()), keepdims, 1);
+  return reduce(x, normalize_axes("sum", axes, x.dimension()), keepdims, Sum{0, 1});
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
   const auto normalized = normalize_axes("mean", axes, x.dimension());
-  return scaled_sum(x, normalized, keepdims, 1.0 / static_cast<double>(reduced_count("mean", x.shape(), normalized)));
+  const std::size_t n = reduced_count("mean", x.shape(), normalized);
+  return reduce(x, normalized, keepdims, Sum{0, static_cast<double>(n)});
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
@@ -133,7 +157,7 @@ Indices argmax(const Tensor& x, int axis) {
   const std::size_t k = normalize_axis("argmax", axis, x.dimension());
   const Shape& shape = x.shape();
   const std::size_t n = shape[k];
-  require<ShapeError>(n > 0, "argmax: no elements along axis {} of {}", axis, to_string(shape));
+  require<ShapeError>(n > 0, "argmax: no elements along axis {} of ({})", axis, fmt::join(shape, ", "));
   Indices best(reduced_shape(shape, {k}, false));
   const std::size_t inner = count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(k) + 1, shape.end()));
   for (std::size_t i = 0; i < best.size(); ++i) {
@@ -155,7 +179,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   std::vector<std::size_t> axes;
   for (std::size_t i = 0; i < x.dimension(); ++i)
     if (i < added || (shape[i - added] == 1 && x.shape()[i] != 1)) axes.push_back(i);
-  return reshape(scaled_sum(x, axes, true, 1), shape);
+  return reshape(reduce(x, axes, true, Sum{0, 1}), shape);
 }
 
 }  // namespace xtg

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tensor/parallel.hpp"
 #include "tests/testing.hpp"
 
 using namespace xtg;
@@ -37,6 +38,19 @@ double naive_mean(const std::vector<double>& v) { return naive_sum(v) / static_c
 double naive_max(const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); }
 double naive_min(const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); }
 
+/// x summed to `kept`, whose axes are as many; without divisions, for large arrays.
+Tensor plain_sum(const Tensor& x, const Shape& kept) {
+  std::vector<double> total(count(kept), 0.0);
+  std::vector<std::size_t> index(kept.size(), 0);
+  for (const Scalar v : x) {
+    std::size_t at = 0;
+    for (std::size_t k = 0; k < kept.size(); ++k) at = at * kept[k] + (kept[k] == 1 ? 0 : index[k]);
+    total[at] += static_cast<double>(v);
+    for (std::size_t k = kept.size(); k-- > 0 && ++index[k] == x.shape()[k];) index[k] = 0;
+  }
+  return tensor(total, kept);
+}
+
 }  // namespace
 
 TEST_CASE("reduce: sum, mean, max and min over every subset of axes") {
@@ -63,6 +77,81 @@ TEST_CASE("reduce: sum, mean, max and min over every subset of axes") {
           CHECK(identical(xtg::min(x, axes, keepdims), by_groups(x, reduced, result, naive_min)));
         }
   }
+}
+
+TEST_CASE("reduce: every subset of five axes, whose sizes take every way through the loops") {
+  // Short and long runs, one and several pieces, tiles that are full and that are not.
+  const std::vector<Shape> shapes = {{2, 17, 3, 8, 1}, {17, 2, 8, 3, 2}, {3, 8, 17, 2, 3}, {8, 3, 2, 17, 8},
+                                     {1, 8, 3, 2, 17}, {2, 2, 2, 2, 2},  {5, 7, 1, 67, 2}, {3, 1, 19, 27, 1}};
+  for (const Shape& shape : shapes) {
+    const Tensor x = normal(shape, 4);
+    for (unsigned subset = 1; subset < 32; ++subset) {
+      Axes axes;
+      std::vector<bool> reduced(5);
+      Shape kept = shape;
+      for (std::size_t k = 0; k < 5; ++k)
+        if ((subset >> k & 1) != 0) {
+          axes.push_back(static_cast<int>(k));
+          reduced[k] = true;
+          kept[k] = 1;
+        }
+      CAPTURE(to_string(shape));
+      CAPTURE(subset);
+      const Tensor total = by_groups(x, reduced, kept, naive_sum);
+      CHECK(max_error(xtg::sum(x, axes, true), total) < kRounding);
+      CHECK(identical(xtg::sum_to(x, kept), xtg::sum(x, axes, true)));
+      CHECK(max_error(xtg::mean(x, axes, true), by_groups(x, reduced, kept, naive_mean)) < kRounding);
+      CHECK(identical(xtg::max(x, axes, true), by_groups(x, reduced, kept, naive_max)));
+      CHECK(identical(xtg::min(x, axes, true), by_groups(x, reduced, kept, naive_min)));
+    }
+  }
+}
+
+TEST_CASE("reduce: large arrays, along each axis, the same bits for every number of threads") {
+  const std::vector<Shape> shapes = {{300007},    {100003, 3},      {3, 100003},      {1001, 515},
+                                     {517, 1003}, {2003, 2, 17, 5}, {40, 1027, 8, 2}, {3, 70001, 1, 2}};
+  const int before = num_threads();
+  for (const Shape& shape : shapes) {
+    const Tensor x = normal(shape, 5);
+    for (unsigned subset = 1; subset < 1u << shape.size(); ++subset) {
+      Axes axes;
+      Shape kept = shape;
+      for (std::size_t k = 0; k < shape.size(); ++k)
+        if ((subset >> k & 1) != 0) {
+          axes.push_back(static_cast<int>(k));
+          kept[k] = 1;
+        }
+      CAPTURE(to_string(shape));
+      CAPTURE(subset);
+      set_num_threads(1);
+      const Tensor total = xtg::sum(x, axes, true), mean = xtg::mean(x, axes, true), largest = xtg::max(x, axes, true);
+      CHECK(max_error(total, plain_sum(x, kept)) < 10 * kRounding);
+      for (const int threads : {2, 3, 7}) {
+        set_num_threads(threads);
+        CHECK(identical(xtg::sum(x, axes, true), total));
+        CHECK(identical(xtg::mean(x, axes, true), mean));
+        CHECK(identical(xtg::max(x, axes, true), largest));
+      }
+    }
+  }
+  set_num_threads(before);
+}
+
+TEST_CASE("reduce: a mean divides, for multiplying by 1/49 makes 49 ones a little less than 1") {
+  for (const std::size_t n : {3, 49, 98, 1000}) {
+    CHECK(identical(xtg::mean(ones({n, 2}), {0}), ones({2})));
+    CHECK(identical(xtg::mean(ones({2, n}), {1}), ones({2})));
+  }
+}
+
+TEST_CASE("reduce: along axes of size 1 the elements stay, also infinities and NaN") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = tensor({1, -infinity, 0, nan, infinity, -3}, {2, 1, 3}),
+               y = tensor({1, -infinity, 0, nan, infinity, -3}, {2, 3});
+  CHECK(identical(xtg::sum(x, {1}), y));
+  CHECK(identical(xtg::mean(x, {1}), y));
+  CHECK(identical(xtg::max(x, {1}), y));
+  CHECK(identical(xtg::min(x, {1}), y));
 }
 
 TEST_CASE("reduce: no axes means all of them, also of a scalar") {
@@ -138,6 +227,26 @@ TEST_CASE("reduce: extremes of numbers of one sign, of infinities, and of a NaN"
     CHECK(std::isnan(xtg::min(x, {0}).data()[at % 2]));
     CHECK(std::isnan(xtg::min(x, {1}).data()[at / 2]));
     CHECK(!std::isnan(xtg::min(x, {1}).data()[1 - at / 2]));
+  }
+}
+
+TEST_CASE("reduce: a NaN is not lost in any of the loops") {
+  for (const Shape& shape : {Shape{50, 3}, Shape{3, 50}, Shape{20, 40}, Shape{3, 700}, Shape{700, 2}, Shape{9, 3, 5}}) {
+    Tensor x = normal(shape, 6);
+    for (std::size_t at = 0; at < x.size(); at += 7) {
+      const Scalar before = x.data()[at];
+      x.data()[at] = std::numeric_limits<Scalar>::quiet_NaN();
+      for (int axis = 0; axis < static_cast<int>(shape.size()); ++axis) {
+        const Tensor largest = xtg::max(x, {axis}, true), smallest = xtg::min(x, {axis}, true);
+        const auto is_nan = [](Scalar v) { return std::isnan(v); };
+        const std::size_t place = broadcast_offset(at, shape, largest.shape());
+        CHECK(std::isnan(largest.data()[place]));
+        CHECK(std::isnan(smallest.data()[place]));
+        CHECK(std::count_if(largest.begin(), largest.end(), is_nan) == 1);
+        CHECK(std::count_if(smallest.begin(), smallest.end(), is_nan) == 1);
+      }
+      x.data()[at] = before;
+    }
   }
 }
 
