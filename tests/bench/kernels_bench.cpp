@@ -1,8 +1,12 @@
 // The library's kernels, one by one: each norm forward and backward, by plain loops and in its three forms;
-// the convolutions of a CIFAR ResNet in each pass and by each algorithm; elementwise operations, reductions, products.
+// the convolutions of a CIFAR ResNet in each pass and by each algorithm; elementwise operations, reductions, products;
+// and what reductions and broadcasts over any axes take, in passes over the array.
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
+#include <limits>
 #include <string>
 
 #include "autograd/ops/elementwise.hpp"
@@ -12,6 +16,7 @@
 #include "tensor/linalg.hpp"
 #include "tensor/parallel.hpp"
 #include "tensor/reduce.hpp"
+#include "tensor/shape.hpp"
 #include "tests/nn/norm/norms.hpp"
 
 namespace {
@@ -100,6 +105,67 @@ void add_convolutions() {
       }
 }
 
+/// Seconds of the fastest of ten calls.
+template <class Call>
+double best_of_ten(const Call& call) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 10; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    benchmark::DoNotOptimize(call());
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
+/// The time of `operation`(x, its mean over the axes), also in passes: times that of x * 2. One thread.
+template <class Operation>
+void passes(benchmark::State& state, const Shape& shape, const Axes& axes, const Operation& operation) {
+  const Tensor x = normal(shape, 1), m = mean(x, axes, true);
+  const int threads = num_threads();
+  set_num_threads(1);
+  for (auto _ : state) {
+    const double pass = best_of_ten([&] { return multiply(x, Scalar(2)); });
+    const double seconds = best_of_ten([&] { return operation(x, m); });
+    state.SetIterationTime(seconds);
+    state.counters["passes"] = seconds / pass;
+  }
+  set_num_threads(threads);
+}
+
+/// Long and short runs of neighbours that are reduced or repeated together. Four passes are few where a run has eight
+/// values or more, and twelve elsewhere.
+void add_passes() {
+  const std::vector<std::pair<Shape, std::vector<Axes>>> table = {
+      {{128, 1024, 8, 2}, {{0, 1, 2, 3}, {1, 3}, {0, 2}, {3}, {2}, {1}}},
+      {{128, 32, 32, 16}, {{0, 1, 2}, {1, 2}, {1, 2, 3}, {3}, {0}, {1, 3}}},
+      {{1048576, 2}, {{0}, {1}}},
+      {{2, 1048576}, {{0}, {1}}},
+      {{1000, 1000}, {{0}, {1}}},
+      {{400000, 3}, {{0}, {1}}},
+      {{150000, 7}, {{0}, {1}}},
+      {{125000, 8}, {{0}, {1}}},
+      {{60000, 17}, {{0}, {1}}},
+      {{60000, 2, 8}, {{1}}},
+      {{100000, 2, 3, 2}, {{1, 3}, {0, 2}}},
+      {{7, 5, 3, 2, 2, 7, 5, 3}, {{1, 3, 5, 7}, {0, 2, 4, 6}}},
+  };
+  for (const auto& row : table)
+    for (const Axes& axes : row.second) {
+      const Shape shape = row.first;
+      const auto add = [&](const char* name, auto operation) {
+        const std::string what = fmt::format("passes {} over {{{}}}/{}", to_string(shape), fmt::join(axes, ","), name);
+        benchmark::RegisterBenchmark(what.c_str(), [=](benchmark::State& s) { passes(s, shape, axes, operation); })
+            ->Unit(benchmark::kMicrosecond)
+            ->Iterations(1)
+            ->UseManualTime();
+      };
+      add("mean", [axes](const Tensor& x, const Tensor&) { return mean(x, axes, true); });
+      add("max", [axes](const Tensor& x, const Tensor&) { return max(x, axes, true); });
+      add("x - mean", [](const Tensor& x, const Tensor& m) { return subtract(x, m); });
+      add("mean - x", [](const Tensor& x, const Tensor& m) { return subtract(m, x); });
+    }
+}
+
 void add_the_rest() {
   const auto measure = [](const char* name, auto function) {
     benchmark::RegisterBenchmark(name, function)->Unit(benchmark::kMicrosecond)->UseRealTime();
@@ -152,6 +218,7 @@ int main(int argc, char** argv) {
   set_num_threads(2);
   add_norms();
   add_convolutions();
+  add_passes();
   add_the_rest();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
