@@ -140,18 +140,21 @@ struct Moments {
   }
 };
 
-/// Of `n` sets of `count` values each, all values together; one mean and one sum of squares for each set, `stride`
-/// apart.
-inline Moments of_equal(double count, const double* mean, const double* squares, std::size_t n,
-                        std::size_t stride = 1) {
+/// Of sets of `count` values each, all values together; the sets are a matrix (rows, columns), its rows `stride` apart.
+inline Moments of_equal(double count, const double* mean, const double* squares, std::size_t rows, std::size_t columns,
+                        std::size_t stride) {
+  if (rows * columns == 1) return {count, *mean, *squares};
+  const double n = static_cast<double>(rows * columns);
   Moments all;
-  for (std::size_t i = 0; i < n; ++i) all.mean += mean[i * stride];
-  all.mean /= static_cast<double>(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const double distance = mean[i * stride] - all.mean;
-    all.squares += squares[i * stride] + count * distance * distance;
-  }
-  all.count = count * static_cast<double>(n);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) all.mean += mean[i * stride + j];
+  all.mean /= n;
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) {
+      const double distance = mean[i * stride + j] - all.mean;
+      all.squares += squares[i * stride + j] + count * distance * distance;
+    }
+  all.count = count * n;
   return all;
 }
 
@@ -195,7 +198,7 @@ Moments run_moments(const Value* x, std::size_t n) {
   Moments all;
   if (rows > 0) {
     column_moments(x, 0, rows, kWideColumns, mean.data(), squares.data());
-    all = of_equal(static_cast<double>(rows), mean.data(), squares.data(), kWideColumns);
+    all = of_equal(static_cast<double>(rows), mean.data(), squares.data(), 1, kWideColumns, 0);
   }
   Moments rest;
   for (std::size_t i = rows * kWideColumns; i < n; ++i) rest.add({1, static_cast<double>(x[i]), 0});

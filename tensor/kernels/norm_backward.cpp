@@ -31,16 +31,24 @@ struct OfAddReluNorm {
   Scalar again(std::size_t i, std::size_t, Scalar) const { return dz[i]; }
 };
 
-/// The sums of a sample's channels, Σ dz and Σ dz·x_hat, from which everything else follows.
-class ChannelSums {
+/// The rows of a matrix added up, into its first one.
+void add_rows(double* matrix, std::size_t rows, std::size_t columns) {
+  for (std::size_t i = 1; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) matrix[j] += matrix[i * columns + j];
+}
+
+/// The sums of a sample, from which everything else follows: Σ dz and Σ dz·x_hat of its channels, Σ dx_hat and
+/// Σ dx_hat·x_hat of its groups, gamma being constant in a channel.
+class Sums {
  public:
-  explicit ChannelSums(const Plan& plan) : plan_(plan), sums_(plan.pieces * 2 * plan.matrix.columns) {}
+  Sums(const Plan& plan, const Scalar* gamma)
+      : plan_(plan), gamma_(gamma), columns_(plan.pieces * 2 * plan.matrix.columns), groups_(2 * plan.sets.groups) {}
 
   template <class Upstream, class Number>
   void find(std::size_t sample, const Scalar* in, const Number& mu, const Number& r, const Upstream& dz) {
     const std::size_t columns = plan_.matrix.columns, width = 2 * columns, start = sample * plan_.matrix.rows;
     plan_.for_each_piece([&](std::size_t p, std::size_t first, std::size_t last) {
-      double* sums = sums_.data() + p * width;
+      double* sums = columns_.data() + p * width;
       column_sums<Scalar>(start + first, start + last, columns, sums, sums + columns,
                           [=](std::size_t i, std::size_t c, Scalar& sum, Scalar& sum_x_hat) {
                             const Scalar x_hat = (in[i] - mu[c]) * r[c], up = dz.first(i, c, x_hat);
@@ -48,39 +56,54 @@ class ChannelSums {
                             sum_x_hat += up * x_hat;
                           });
     });
-    for (std::size_t i = width; i < sums_.size(); ++i) sums_[i % width] += sums_[i];
-    plan_.matrix.fold(sums_.data());
-    plan_.matrix.fold(sums_.data() + columns);
-  }
-
-  const double* dz() const { return sums_.data(); }
-  const double* dz_x_hat() const { return sums_.data() + plan_.matrix.columns; }
-
-  /// Σ dx_hat and Σ dx_hat·x_hat of group k: gamma is constant in a channel.
-  std::array<double, 2> of_group(std::size_t k, const Scalar* gamma) const {
-    std::array<double, 2> total{};
-    for (std::size_t c = k * plan_.width; c < (k + 1) * plan_.width; ++c) {
-      total[0] += static_cast<double>(gamma[c]) * dz()[c];
-      total[1] += static_cast<double>(gamma[c]) * dz_x_hat()[c];
+    add_rows(columns_.data(), plan_.pieces, width);
+    for (const std::size_t j : {0, 1}) {
+      double* const of_channel = columns_.data() + j * columns;
+      plan_.matrix.fold(of_channel);
+      to_groups(of_channel, groups_.data() + j * plan_.sets.groups);
     }
-    return total;
   }
+
+  const double* dz() const { return columns_.data(); }
+  const double* dz_x_hat() const { return columns_.data() + plan_.matrix.columns; }
+  const double* dx_hat() const { return groups_.data(); }
+  const double* dx_hat_x_hat() const { return groups_.data() + plan_.sets.groups; }
 
  private:
+  void to_groups(const double* of_channel, double* of_group) const {
+    const std::size_t width = plan_.width, channels = plan_.sets.channels;
+    const auto dx_hat = [=](std::size_t c) { return static_cast<double>(gamma_[c]) * of_channel[c]; };
+    if (width == 1) {
+      for (std::size_t c = 0; c < channels; ++c) of_group[c] = dx_hat(c);
+      return;
+    }
+    for (std::size_t c = 0; c < channels; c += width, ++of_group) {
+      *of_group = 0;
+      for (std::size_t i = c; i < c + width; ++i) *of_group += dx_hat(i);
+    }
+  }
+
   const Plan& plan_;
-  std::vector<double> sums_;
+  const Scalar* gamma_;
+  std::vector<double> columns_, groups_;
 };
 
-/// visit(run, sample, sums, numbers) for each sample, with the sums of its channels, and mean and rstd of its groups.
+/// Where a run's walk is: a sample with its sums, and mean and rstd of its groups.
+struct Sample {
+  std::size_t run, index;
+  Sums sums;
+  ByGroup statistics, means;  // `means` is for the visitor
+};
+
+/// visit(sample) for each sample.
 template <class Upstream, class Visit>
 void for_each_sample(const Plan& plan, const NormUpstream& u, double eps, const Upstream& dz, const Visit& visit) {
   plan.for_each_run([&](std::size_t run, std::size_t begin, std::size_t end) {
-    ChannelSums sums(plan);
-    ByGroup numbers(plan);
-    for (std::size_t n = begin; n < end; ++n) {
-      numbers.set(u.statistics, n, eps);
-      numbers.with([&](const auto& get) { sums.find(n, u.x.data(), get(0), get(1), dz); });
-      visit(run, n, sums, numbers);
+    Sample sample{run, begin, Sums(plan, u.gamma.data()), ByGroup(plan), ByGroup(plan)};
+    for (; sample.index < end; ++sample.index) {
+      sample.statistics.set(u.statistics, sample.index, eps);
+      sample.statistics.with([&](const auto& get) { sample.sums.find(sample.index, u.x.data(), get(0), get(1), dz); });
+      visit(sample);
     }
   });
 }
@@ -88,24 +111,21 @@ void for_each_sample(const Plan& plan, const NormUpstream& u, double eps, const 
 template <class Upstream>
 NormSums sums_of_sets(const NormUpstream& u, const NormSets& sets, double eps, const Upstream& dz) {
   NormSums found{std::vector<double>(sets.count()), std::vector<double>(sets.count())};
-  const auto visit = [&](std::size_t, std::size_t n, const ChannelSums& sums, const ByGroup&) {
-    for (std::size_t k = 0; k < sets.groups; ++k) {
-      const auto [dx_hat, dx_hat_x_hat] = sums.of_group(k, u.gamma.data());
-      found.dx_hat[n * sets.groups + k] = dx_hat;
-      found.dx_hat_x_hat[n * sets.groups + k] = dx_hat_x_hat;
-    }
-  };
-  for_each_sample(Plan(sets), u, eps, dz, visit);
+  for_each_sample(Plan(sets), u, eps, dz, [&](const Sample& sample) {
+    const std::size_t first = sample.index * sets.groups;
+    std::copy_n(sample.sums.dx_hat(), sets.groups, found.dx_hat.data() + first);
+    std::copy_n(sample.sums.dx_hat_x_hat(), sets.groups, found.dx_hat_x_hat.data() + first);
+  });
   return found;
 }
 
 /// dx of one sample, from <dx_hat> and <dx_hat·x_hat> of its groups.
 template <class Upstream>
-void write_dx(const Plan& plan, std::size_t sample, const Scalar* in, const Scalar* g, const ByGroup& statistics,
-              const ByGroup& means, const Upstream& dz, Scalar* dx) {
-  const std::size_t start = sample * plan.matrix.rows;
-  statistics.with([&](const auto& statistic) {
-    means.with([&](const auto& mean) {
+void write_dx(const Plan& plan, const Sample& sample, const Scalar* in, const Scalar* g, const Upstream& dz,
+              Scalar* dx) {
+  const std::size_t start = sample.index * plan.matrix.rows;
+  sample.statistics.with([&](const auto& statistic) {
+    sample.means.with([&](const auto& mean) {
       const auto mu = statistic(0), r = statistic(1);
       const auto m1 = mean(0), m2 = mean(1);
       plan.for_each_piece([&](std::size_t, std::size_t first, std::size_t last) {
@@ -123,24 +143,24 @@ void backward(const Plan& plan, const NormUpstream& u, double eps, const Scalar*
               const NormSums* given, NormBackward& d) {
   const std::size_t G = plan.sets.groups, C = plan.sets.channels;
   std::vector<double> parameters(plan.runs * 2 * C, 0.0);  // dbeta and dgamma of each run
-  const auto visit = [&](std::size_t run, std::size_t n, const ChannelSums& sums, const ByGroup& statistics) {
-    double *const dbeta = parameters.data() + run * 2 * C, *const dgamma = dbeta + C;
+  for_each_sample(plan, u, eps, dz, [&](Sample& sample) {
+    const Sums& sums = sample.sums;
+    double *const dbeta = parameters.data() + sample.run * 2 * C, *const dgamma = dbeta + C;
     for (std::size_t c = 0; c < C; ++c) {
       dbeta[c] += sums.dz()[c];
       dgamma[c] += sums.dz_x_hat()[c];
     }
-    ByGroup means(plan);
-    means.set([&](std::size_t k) -> ByGroup::Pair {
-      const std::size_t set = n * G + k;
-      const auto total = given ? std::array<double, 2>{given->dx_hat[set], given->dx_hat_x_hat[set]}
-                               : sums.of_group(k, u.gamma.data());
-      return {static_cast<Scalar>(plan.sets.centred ? total[0] / u.statistics.count : 0),
-              static_cast<Scalar>(total[1] / u.statistics.count)};
-    });
-    write_dx(plan, n, u.x.data(), gammas, statistics, means, dz, d.dx.data());
-  };
-  for_each_sample(plan, u, eps, dz, visit);
-  for (std::size_t i = 2 * C; i < parameters.size(); ++i) parameters[i % (2 * C)] += parameters[i];
+    const double *dx_hat = sums.dx_hat(), *dx_hat_x_hat = sums.dx_hat_x_hat(), count = u.statistics.count;
+    if (given) {
+      dx_hat = given->dx_hat.data() + sample.index * G;
+      dx_hat_x_hat = given->dx_hat_x_hat.data() + sample.index * G;
+    }
+    const bool centred = plan.sets.centred;
+    sample.means.set([=](std::size_t k) { return centred ? dx_hat[k] / count : 0; },
+                     [=](std::size_t k) { return dx_hat_x_hat[k] / count; });
+    write_dx(plan, sample, u.x.data(), gammas, dz, d.dx.data());
+  });
+  add_rows(parameters.data(), plan.runs, 2 * C);
   for (std::size_t c = 0; c < C; ++c) {
     d.dbeta.data()[c] = static_cast<Scalar>(parameters[c]);
     d.dgamma.data()[c] = static_cast<Scalar>(parameters[C + c]);

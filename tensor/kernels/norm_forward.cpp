@@ -14,16 +14,8 @@ void piece_moments(const Plan& plan, const Scalar* x, std::size_t first, std::si
   double *const mean = columns, *const squares = columns + m.columns;
   column_moments(x, first, last, m.columns, mean, squares);
   const double rows = static_cast<double>(last - first);
-  for (std::size_t k = 0; k < plan.sets.groups; ++k) {
-    if (plan.width == 1) {  // a channel, in each of its columns
-      groups[k] = of_equal(rows, mean + k, squares + k, m.repeats, m.channels);
-      continue;
-    }
-    groups[k] = Moments{};
-    for (std::size_t i = 0; i < m.repeats; ++i)
-      groups[k].add(of_equal(rows, mean + i * m.channels + k * plan.width, squares + i * m.channels + k * plan.width,
-                             plan.width));
-  }
+  for (std::size_t k = 0; k < plan.sets.groups; ++k)
+    groups[k] = of_equal(rows, mean + k * plan.width, squares + k * plan.width, m.repeats, plan.width, m.channels);
 }
 
 /// Finds the statistics of samples, one after the other.

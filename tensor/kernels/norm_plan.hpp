@@ -50,10 +50,11 @@ struct Plan {
   }
 
   /// A value per group -> a value per column.
-  template <class Value, class Of>
-  void spread(Value* by_column, const Of& of_group) const {
-    for (std::size_t k = 0; k < sets.groups; ++k)
-      std::fill_n(by_column + k * width, width, static_cast<Value>(of_group(k)));
+  void spread(const Scalar* by_group, Scalar* by_column) const {
+    if (width == 1)
+      std::copy_n(by_group, sets.groups, by_column);
+    else
+      for (std::size_t k = 0; k < sets.groups; ++k) std::fill_n(by_column + k * width, width, by_group[k]);
     for (std::size_t i = 1; i < matrix.repeats; ++i)
       std::copy_n(by_column, sets.channels, by_column + i * sets.channels);
   }
@@ -75,29 +76,21 @@ struct Same {
 /// Two numbers of each group of a sample, as the loops want them.
 class ByGroup {
  public:
-  using Pair = std::array<Scalar, 2>;
-  explicit ByGroup(const Plan& plan) : plan_(plan), columns_(plan.sets.groups == 1 ? 0 : 2 * plan.matrix.columns) {}
+  explicit ByGroup(const Plan& plan)
+      : plan_(plan), groups_(plan.sets.groups), columns_(plan.sets.groups == 1 ? 0 : 2 * plan.matrix.columns) {}
 
-  /// of_group(k) -> the two numbers of group k.
-  template <class Of>
-  void set(const Of& of_group) {
-    if (plan_.sets.groups == 1) {
-      same_ = of_group(0);
-      return;
-    }
-    groups_.resize(plan_.sets.groups);
-    for (std::size_t k = 0; k < plan_.sets.groups; ++k) groups_[k] = of_group(k);
-    for (std::size_t j = 0; j < 2; ++j)
-      plan_.spread(columns_.data() + j * plan_.matrix.columns, [&](std::size_t k) { return groups_[k][j]; });
+  /// first(k) and second(k) are the numbers of group k. A loop for each, of which the compiler makes vectors.
+  template <class First, class Second>
+  void set(const First& first, const Second& second) {
+    set_one(0, first);
+    set_one(1, second);
   }
 
   /// Mean and rstd of a sample's groups.
   void set(const NormStatistics& statistics, std::size_t sample, double eps) {
-    set([&](std::size_t k) -> Pair {
-      const std::size_t i = sample * plan_.sets.groups + k;
-      const double rstd = 1 / std::sqrt(statistics.m2[i] / statistics.count + eps);
-      return {static_cast<Scalar>(statistics.mean[i]), static_cast<Scalar>(rstd)};
-    });
+    const double *const mean = statistics.mean.data() + sample * plan_.sets.groups,
+                        *const m2 = statistics.m2.data() + sample * plan_.sets.groups, count = statistics.count;
+    set([=](std::size_t k) { return mean[k]; }, [=](std::size_t k) { return 1 / std::sqrt(m2[k] / count + eps); });
   }
 
   /// use(get), where get(0) and get(1) are the two numbers, by column (const Scalar*) or the same for all (Same).
@@ -110,10 +103,18 @@ class ByGroup {
   }
 
  private:
+  template <class Of>
+  void set_one(std::size_t j, const Of& of_group) {
+    const std::size_t groups = plan_.sets.groups;
+    Scalar* const by_group = groups == 1 ? &same_[j] : groups_.data();
+    XTGRAD_VECTORIZE
+    for (std::size_t k = 0; k < groups; ++k) by_group[k] = static_cast<Scalar>(of_group(k));
+    if (groups > 1) plan_.spread(by_group, columns_.data() + j * plan_.matrix.columns);
+  }
+
   const Plan& plan_;
-  Pair same_{};
-  std::vector<Pair> groups_;
-  std::vector<Scalar> columns_;
+  std::array<Scalar, 2> same_{};
+  std::vector<Scalar> groups_, columns_;
 };
 
 }  // namespace xtg::kernels

@@ -227,8 +227,18 @@ TEST_CASE("columns: moments of sets, put together, are those of all values") {
   const std::vector<Moments> thirds = {part(0, 20), part(20, 40), part(40, 60)};
   const double mean[] = {thirds[0].mean, 7, thirds[1].mean, 7, thirds[2].mean};  // every other one
   const double squares[] = {thirds[0].squares, 7, thirds[1].squares, 7, thirds[2].squares};
-  check_moments(kernels::of_equal(20, mean, squares, 3, 2), all, 1e-13);
-  check_moments(kernels::of_equal(20, mean + 2, squares + 2, 1), thirds[1], 1e-13);
+  check_moments(kernels::of_equal(20, mean, squares, 3, 1, 2), all, 1e-13);
+  check_moments(kernels::of_equal(20, mean + 2, squares + 2, 1, 1, 1), thirds[1], 1e-13);
+
+  const std::vector<Moments> sixths = {part(0, 10),  part(10, 20), part(20, 30),
+                                       part(30, 40), part(40, 50), part(50, 60)};
+  double means[9], squared[9];  // two rows of three, of which 7 is no part
+  std::fill_n(means, 9, 7), std::fill_n(squared, 9, 7);
+  for (const std::size_t i : {0, 1, 2, 3, 4, 5}) {
+    means[i / 3 * 5 + i % 3] = sixths[i].mean;
+    squared[i / 3 * 5 + i % 3] = sixths[i].squares;
+  }
+  check_moments(kernels::of_equal(10, means, squared, 2, 3, 5), all, 1e-13);
 
   Moments m;
   m.add(Moments{});  // nothing to nothing
