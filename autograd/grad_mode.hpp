@@ -42,6 +42,9 @@ enum class GradientForm {
   Derived  // the definition, so that the tape derives the gradient from elementary operations
 };
 
+/// "fused", "by-hand" or "derived". Throws ValueError for another name.
+GradientForm parse_gradient_form(const std::string& name);
+
 /// While it lives, operations of this thread run in the given form. Read when an operation runs forward; Fused, if
 /// nothing else is said.
 class GradientMode : public detail::ThreadSwitch<GradientMode, GradientForm> {

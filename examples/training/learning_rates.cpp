@@ -69,7 +69,7 @@ void try_learning_rates(const Settings& s, const RunDirectory& directory) {
 
   Loader loader(data.train, data.standardization, batches(training, data.train.size()));
   Progress progress;
-  const xtg::GradientMode form(parse_gradients(s.gradients));
+  const xtg::GradientMode form(xtg::parse_gradient_form(s.gradients));
   const std::vector<RangePoint> points = learning_rate_range(
       *network, loader, options, [&](std::size_t done, std::size_t total) { progress.work(done, total, "steps"); });
   progress.clear();

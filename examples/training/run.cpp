@@ -43,7 +43,7 @@ bool Run::train(const std::atomic<bool>& stop) {
     if (on_epoch) on_epoch(result);
   };
   if (trainer_.progress().step == 0) write_layers();
-  const xtg::GradientMode form(parse_gradients(settings().gradients));
+  const xtg::GradientMode form(xtg::parse_gradient_form(settings().gradients));
   const bool finished = trainer_.run(&stop);
   if (!finished) save();
   return finished;

@@ -210,7 +210,7 @@ void check(const Settings& s) {
   not_negative("clip-norm", s.clip_norm);
   not_negative("ema", s.ema);
   require(s.ema < 1, "ema must be below 1, got {}", s.ema);
-  parse_gradients(s.gradients);
+  one_of("gradients", s.gradients, {"fused", "by-hand", "derived"});
   one_of("precision", s.precision, {"fp32", "bf16"});
   in_range("seed", s.seed, 0, INT64_MAX);
   in_range("threads", s.threads, 1, 1024);
@@ -219,12 +219,6 @@ void check(const Settings& s) {
 }
 
 }  // namespace
-
-xtg::GradientForm parse_gradients(const std::string& name) {
-  using xtg::GradientForm;
-  one_of("gradients", name, {"fused", "by-hand", "derived"});
-  return name == "fused" ? GradientForm::Fused : name == "by-hand" ? GradientForm::ByHand : GradientForm::Derived;
-}
 
 std::pair<std::string, Value> renamed(const std::string& name, const Value& value) {
   if (name != "derived") return {name, value};

@@ -10,7 +10,6 @@
 #include <variant>
 #include <vector>
 
-#include "autograd/grad_mode.hpp"
 
 struct Settings {
   // Data
@@ -63,9 +62,6 @@ struct Field {
 };
 
 const std::vector<Field>& fields();
-
-/// The form in which operations run: fused, by-hand or derived. Throws xtg::ValueError that lists them otherwise.
-xtg::GradientForm parse_gradients(const std::string& name);
 
 /// Settings that somebody gave, by name; what is not in it takes its default.
 using Value = std::variant<std::string, std::int64_t, double, bool>;

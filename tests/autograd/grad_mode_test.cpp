@@ -83,3 +83,11 @@ TEST_CASE("grad_mode: DerivedGradients is read when an operation runs forward") 
   CHECK(std::string(relu(a).node()->name) == "where");
   CHECK(std::string(log_softmax(a).node()->name) == "subtract");
 }
+
+TEST_CASE("grad_mode: forms by name") {
+  CHECK(parse_gradient_form("fused") == GradientForm::Fused);
+  CHECK(parse_gradient_form("by-hand") == GradientForm::ByHand);
+  CHECK(parse_gradient_form("derived") == GradientForm::Derived);
+  CHECK(error_of([] { parse_gradient_form("byhand"); }) ==
+        "ValueError: unknown form of gradients 'byhand', expected one of fused, by-hand, derived");
+}

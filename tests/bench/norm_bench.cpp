@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <string>
 #include <vector>
 
+#include "autograd/grad_mode.hpp"
 #include "nn/norm/batch_norm.hpp"
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
@@ -54,11 +56,14 @@ int main(int argc, char** argv) {
   bool cold = false;
   int threads = 2;
   std::size_t repetitions = 27;
+  std::string form = "fused";
   CLI::App app("Times each norm alone, forward and backward.");
   app.add_flag("--cold", cold, "nine arrays in turn");
   app.add_option("--threads", threads, "threads inside an operation")->capture_default_str();
   app.add_option("--repetitions", repetitions, "of which the median is printed")->capture_default_str();
+  app.add_option("--gradients", form, "fused, by-hand or derived")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
+  const GradientMode mode(parse_gradient_form(form));
   set_num_threads(threads);
   Tensor mean, var;
   const std::vector<std::pair<const char*, Layer>> layers = {
