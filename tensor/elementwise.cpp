@@ -26,6 +26,17 @@ Tensor zip(const char* name, const Tensor& a, const Tensor& b, const F& f) {
   return y;
 }
 
+/// The same in the memory of an operand, if that has the result's shape.
+template <class F>
+Tensor zip_in(Tensor& lender, const char* name, const Tensor& a, const Tensor& b, const F& f) {
+  if (a.shape() != b.shape() && broadcast_shapes(name, a.shape(), b.shape()) != lender.shape())
+    return zip(name, a, b, f);
+  kernels::zip(lender.data(), lender.shape(), a.data(), a.shape(), b.data(), b.shape(), f);
+  return std::move(lender);
+}
+/// Of two temporaries the larger: if one has the result's shape, it has.
+Tensor& lender(Tensor& a, Tensor& b) { return a.size() >= b.size() ? a : b; }
+
 template <class F>
 Mask compare(const char* name, const Tensor& a, const Tensor& b, const F& f) {
   Mask y{broadcast_shapes(name, a.shape(), b.shape()), {}};
@@ -42,18 +53,23 @@ void require_same_shape(const char* name, const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b) {
-  return zip("add", a, b, [](Scalar u, Scalar v) { return u + v; });
-}
-Tensor subtract(const Tensor& a, const Tensor& b) {
-  return zip("subtract", a, b, [](Scalar u, Scalar v) { return u - v; });
-}
-Tensor multiply(const Tensor& a, const Tensor& b) {
-  return zip("multiply", a, b, [](Scalar u, Scalar v) { return u * v; });
-}
-Tensor divide(const Tensor& a, const Tensor& b) {
-  return zip("divide", a, b, [](Scalar u, Scalar v) { return u / v; });
-}
+Tensor add(const Tensor& a, const Tensor& b) { return zip("add", a, b, std::plus<>()); }
+Tensor subtract(const Tensor& a, const Tensor& b) { return zip("subtract", a, b, std::minus<>()); }
+Tensor multiply(const Tensor& a, const Tensor& b) { return zip("multiply", a, b, std::multiplies<>()); }
+Tensor divide(const Tensor& a, const Tensor& b) { return zip("divide", a, b, std::divides<>()); }
+
+Tensor operator+(Tensor&& a, const Tensor& b) { return zip_in(a, "add", a, b, std::plus<>()); }
+Tensor operator-(Tensor&& a, const Tensor& b) { return zip_in(a, "subtract", a, b, std::minus<>()); }
+Tensor operator*(Tensor&& a, const Tensor& b) { return zip_in(a, "multiply", a, b, std::multiplies<>()); }
+Tensor operator/(Tensor&& a, const Tensor& b) { return zip_in(a, "divide", a, b, std::divides<>()); }
+Tensor operator+(const Tensor& a, Tensor&& b) { return zip_in(b, "add", a, b, std::plus<>()); }
+Tensor operator-(const Tensor& a, Tensor&& b) { return zip_in(b, "subtract", a, b, std::minus<>()); }
+Tensor operator*(const Tensor& a, Tensor&& b) { return zip_in(b, "multiply", a, b, std::multiplies<>()); }
+Tensor operator/(const Tensor& a, Tensor&& b) { return zip_in(b, "divide", a, b, std::divides<>()); }
+Tensor operator+(Tensor&& a, Tensor&& b) { return zip_in(lender(a, b), "add", a, b, std::plus<>()); }
+Tensor operator-(Tensor&& a, Tensor&& b) { return zip_in(lender(a, b), "subtract", a, b, std::minus<>()); }
+Tensor operator*(Tensor&& a, Tensor&& b) { return zip_in(lender(a, b), "multiply", a, b, std::multiplies<>()); }
+Tensor operator/(Tensor&& a, Tensor&& b) { return zip_in(lender(a, b), "divide", a, b, std::divides<>()); }
 
 Tensor add(const Tensor& a, Scalar b) {
   return map(a, [b](Scalar v) { return v + b; });

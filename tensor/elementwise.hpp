@@ -72,11 +72,26 @@ void multiply_in_place(Tensor& a, Scalar factor);
 bool all_finite(const Tensor& x);
 
 // The same as operators. Array is not an xtensor expression and its constructors are explicit, so these are the only
-// ones that fit: an operator returns a new array at once, and `auto` may hold it.
+// ones that fit: an operator returns a new array at once, and `auto` may hold it. An operand that is a temporary lends
+// its memory to the result if it has the result's shape: x * y * z allocates one array.
+
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
+Tensor operator+(Tensor&& a, const Tensor& b);
+Tensor operator-(Tensor&& a, const Tensor& b);
+Tensor operator*(Tensor&& a, const Tensor& b);
+Tensor operator/(Tensor&& a, const Tensor& b);
+Tensor operator+(const Tensor& a, Tensor&& b);
+Tensor operator-(const Tensor& a, Tensor&& b);
+Tensor operator*(const Tensor& a, Tensor&& b);
+Tensor operator/(const Tensor& a, Tensor&& b);
+Tensor operator+(Tensor&& a, Tensor&& b);
+Tensor operator-(Tensor&& a, Tensor&& b);
+Tensor operator*(Tensor&& a, Tensor&& b);
+Tensor operator/(Tensor&& a, Tensor&& b);
+
 inline Tensor operator-(const Tensor& x) { return negative(x); }
 inline Tensor operator+(const Tensor& a, Scalar b) { return add(a, b); }
 inline Tensor operator+(Scalar a, const Tensor& b) { return add(b, a); }

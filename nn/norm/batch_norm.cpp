@@ -8,7 +8,7 @@
 
 namespace xtg::nn {
 
-// 1. The definition. Everything else in this file is this function again, by hand.
+// 1. The definition. Parts 2 and 3 are this function again, by hand.
 
 Variable batch_norm_composed(const Variable& x, const Variable& gamma, const Variable& beta, double eps) {
   const Axes set = all_but_last(x.value());                    // (N, H, W): what is averaged together
@@ -27,14 +27,14 @@ NormForward batch_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
   return {gamma * (centred * rstd) + beta, mean, var, rstd};
 }
 
-// 3. Backward. One channel at a time, with M values x_i, upstream gradients dy_i, and <·> for the mean over them:
+// 3. Backward. One channel at a time: M values x_i, upstream gradients dy_i, <·> the mean over them, d… = ∂loss/∂…:
 //
 //   μ = <x>,  v = <(x − μ)²>,  r = (v + eps)^(−1/2),  x̂_i = (x_i − μ)·r,  y_i = gamma·x̂_i + beta.
 //
 //   dbeta = Σ dy_i   and   dgamma = Σ dy_i·x̂_i,   since y_i depends on them directly. For x, write dx̂_i = gamma·dy_i.
-//   x_i reaches the loss in three ways: through its own x̂_i, through μ, and through v.
+//   x_i affects the loss along three paths: through its own x̂_i, through μ, and through v.
 //
-//   through x̂_i, with μ and r held:     dx̂_i · r
+//   through x̂_i, with μ and v held:     dx̂_i · r
 //   dv = Σ dx̂_i (x_i − μ) · (−1/2) (v + eps)^(−3/2) = −(r²/2) Σ dx̂_i·x̂_i,   and ∂v/∂x_i = 2 (x_i − μ)/M = 2 x̂_i/(M r):
 //   through v:                          dv · 2 x̂_i/(M r) = −r · x̂_i · <dx̂·x̂>
 //   dμ = −r Σ dx̂_i + dv · ∂v/∂μ,   where ∂v/∂μ = −2 <x − μ> = 0,   and ∂μ/∂x_i = 1/M:
@@ -42,7 +42,7 @@ NormForward batch_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
 //
 //   dx_i = r · ( dx̂_i − <dx̂> − x̂_i·<dx̂·x̂> ).
 //
-// The layer takes from the gradient its part along the vector of ones and (but for eps) along x̂: the two directions in
+// The backward removes from dx̂ its part along the vector of ones and (but for eps) along x̂: the two directions in
 // which a change of x does not change y. gamma is one number per channel, so it could be pulled out of the means; in
 // layer and group norm it varies within the set, and could not.
 
@@ -63,7 +63,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   if (running) require_running_statistics("batch_norm", running->mean, running->var, C);
   require_two_values("batch_norm", M, x);
   const kernels::NormSets sets{1, M, C, C};
-  std::optional<MeanAndVariance> batch;  // from the form that runs; the derived one has none to give
+  std::optional<MeanAndVariance> batch;  // set by the form that runs, except the derived one
   const Variable y = operation(
       NormNames{"batch_norm", "batch_norm_relu", "batch_norm_add_relu"}.with(epilogue), inputs,
       [=](const Variables& v) {
@@ -79,7 +79,8 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   return y;
 }
 
-// In evaluation the statistics are constants, so that only the direct way to x is left. The sums are those of training.
+// In evaluation the statistics are constants, so only the path through x̂_i remains. dgamma and dbeta are as in
+// training.
 
 NormGradients batch_norm_eval_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                        const Tensor& gamma) {

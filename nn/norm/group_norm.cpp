@@ -13,13 +13,13 @@
 namespace xtg::nn {
 namespace {
 
-/// x (N, …, C) as (N, R, G, C/G): places, groups, and the channels of a group.
+/// (N, R, G, C/G) for x (N, …, C): samples, places (positions in the image), groups, channels of a group.
 Shape grouped(const Shape& x, std::size_t groups) {
   const std::size_t N = x[0], C = x.back(), R = count(x) / (N * C);
   return {N, R, groups, C / groups};
 }
 
-const Axes kSet = {1, 3};  // of that view: what is averaged together, the places and the channels of a group
+const Axes kSet = {1, 3};  // averaged together: all places and channels of a group
 
 }  // namespace
 
@@ -44,13 +44,13 @@ NormForward group_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
   return {gamma * reshape(centred * rstd, x.shape()) + beta, mean, var, rstd};
 }
 
-// 3. Backward. The derivation is batch norm's (batch_norm.cpp) with another set: for each sample and group the values
-// of its places and channels,
+// 3. Backward. The derivation is batch norm's (batch_norm.cpp) with another set: the values of one sample in one group
+// of channels,
 //
-//   dx_i = r · ( dx̂_i − <dx̂> − x̂_i·<dx̂·x̂> ),   dx̂_i = gamma_c(i)·dy_i,   <·> the mean over the set (H, W, C/G).
+//   dx_i = r · ( dx̂_i − <dx̂> − x̂_i·<dx̂·x̂> ),   dx̂_i = gamma_c(i)·dy_i,   <·> the mean over the set.
 //
-// gamma varies within the set, so it stays inside the means. dgamma_c = Σ dy·x̂ and dbeta_c = Σ dy run over all samples
-// and places of channel c: the parameters' sums are not over the set that is normalized.
+// c(i) is the channel of x_i. gamma varies within the set, so it stays inside the means. dgamma_c = Σ dy·x̂ and dbeta_c
+// = Σ dy run over all samples and places of channel c, not over the set: all samples share gamma_c.
 
 NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                   const Tensor& gamma) {

@@ -5,12 +5,15 @@
 #include "tensor/elementwise.hpp"
 #include "tensor/kernels/norm.hpp"
 #include "tensor/reduce.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 namespace {
 
 /// (H, W): what is averaged together, all axes between the first and the last.
 Axes places(const Tensor& x) {
+  require<ShapeError>(x.dimension() >= 3, "instance_norm: expected x (N, …, C) with axes between them, got {}",
+                      to_string(x.shape()));
   Axes axes = all_but_last(x);
   axes.erase(axes.begin());
   return axes;
@@ -42,7 +45,7 @@ NormForward instance_norm_forward(const Tensor& x, const Tensor& gamma, const Te
 //
 //   dx_i = r · ( dx̂_i − <dx̂> − x̂_i·<dx̂·x̂> ),   dx̂_i = gamma_c·dy_i,   <·> the mean over the set (H, W).
 //
-// gamma is one number in the set. dgamma_c = Σ dy·x̂ and dbeta_c = Σ dy run over the samples, too.
+// gamma is constant within the set. dgamma_c = Σ dy·x̂ and dbeta_c = Σ dy run over all samples and places.
 
 NormGradients instance_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                      const Tensor& gamma) {
@@ -61,7 +64,7 @@ Variable instance_norm(const Variable& x, const Variable& gamma, const Variable&
   if (running) require_running_statistics("instance_norm", running->mean, running->var, C);
   require_two_values("instance_norm", R, x);
   const kernels::NormSets sets{N, R, C, C};
-  std::optional<MeanAndVariance> batch;  // from the form that runs; the derived one has none to give
+  std::optional<MeanAndVariance> batch;  // set by the form that runs, except the derived one
   const Variable y = operation(
       NormNames{"instance_norm", "instance_norm_relu", "instance_norm_add_relu"}.with(epilogue), inputs,
       [=](const Variables& v) {

@@ -24,7 +24,7 @@ Axes last(std::size_t axes) {
   return set;
 }
 
-/// The shape of gamma and beta: that of the axes, or of the last one alone if the `given` one of them has it.
+/// The shape of gamma and beta: that of the last `axes` axes, or (C) if `given` has one axis.
 Shape affine_shape(const Variable& x, const Variable& given, std::size_t axes) {
   const Shape& shape = x.shape();
   require<ShapeError>(!shape.empty() && x.size() > 0, "layer_norm: expected x (…, C) without empty axes, got {}",
@@ -56,16 +56,16 @@ NormForward layer_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
   return {gamma * (centred * rstd) + beta, mean, var, rstd};
 }
 
-// 3. Backward. The derivation is batch norm's (batch_norm.cpp) with another set: the values of one sample,
+// 3. Backward. The derivation is batch norm's (batch_norm.cpp) with another set: the last axes, here (H, W, C),
 //
-//   dx_i = r · ( dx̂_i − <dx̂> − x̂_i·<dx̂·x̂> ),   dx̂_i = gamma_i·dy_i,   <·> the mean over the sample, (H, W, C).
+//   dx_i = r · ( dx̂_i − <dx̂> − x̂_i·<dx̂·x̂> ),   dx̂_i = gamma_i·dy_i,   <·> the mean over the set.
 //
 // gamma varies within the set, so it stays inside the means. dgamma = Σ dy·x̂ and dbeta = Σ dy run over all samples, and
 // over the places that share a gamma.
 
 NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                   const Tensor& gamma) {
-  const Axes set = axes_of_size_1(mean);
+  const Axes set = axes_of_size_1(mean);  // perhaps with others of size 1: averaging over them changes nothing
   const Tensor x_hat = (x - mean) * rstd, dx_hat = gamma * dy;
   const Tensor dx = rstd * (dx_hat - xtg::mean(dx_hat, set, true) - x_hat * xtg::mean(dx_hat * x_hat, set, true));
   return {dx, sum_to(dy * x_hat, gamma.shape()), sum_to(dy, gamma.shape())};
@@ -77,7 +77,7 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
                     const Epilogue& epilogue) {
   const Shape affine = affine_shape(x, gamma.defined() ? gamma : beta, axes);
   const Variables inputs = norm_arguments("layer_norm", x, gamma, beta, affine, epilogue);
-  const std::size_t K = count(last_sizes(x.shape(), axes)), P = count(affine);
+  const std::size_t values = count(last_sizes(x.shape(), axes)), parameters = count(affine);
   return operation(
       NormNames{"layer_norm", "layer_norm_relu", "layer_norm_add_relu"}.with(epilogue), inputs,
       [=](const Variables& v) {
@@ -88,7 +88,7 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
                             layer_norm_backward, epilogue);
       },
       [&] {
-        return norm_fused(inputs, {x.size() / K, K / P, P, 1}, eps, epilogue);
+        return norm_fused(inputs, {x.size() / values, values / parameters, parameters, 1}, eps, epilogue);
       });
 }
 

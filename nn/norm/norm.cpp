@@ -14,6 +14,7 @@
 namespace xtg::nn {
 
 Axes all_but_last(const Tensor& x) {
+  require<ShapeError>(x.dimension() >= 2, "norm: expected x (N, …, C), got {}", to_string(x.shape()));
   Axes axes(x.dimension() - 1);
   std::iota(axes.begin(), axes.end(), 0);
   return axes;

@@ -160,7 +160,7 @@ class Argument {
   alignas(64) T buffer_[2][kTile + 8];
 };
 
-/// out[i] = f(a[i], b[i]) with a and b broadcast to out's shape. `out` may be `a` if a has out's shape.
+/// out[i] = f(a[i], b[i]) with a and b broadcast to out's shape. `out` may be a or b, if that has out's shape.
 template <class Out, class A, class B, class F>
 void zip(Out* out, const Shape& out_shape, const A* a, const Shape& a_shape, const B* b, const Shape& b_shape,
          const F& f) {
@@ -168,6 +168,7 @@ void zip(Out* out, const Shape& out_shape, const A* a, const Shape& a_shape, con
   if (total == 0) return;
   if (a_shape == out_shape && b_shape == out_shape) {
     parallel_ranges(total, 2 * kGrain, [&](std::size_t begin, std::size_t end) {
+      XTGRAD_VECTORIZE
       for (std::size_t i = begin; i < end; ++i) out[i] = f(a[i], b[i]);
     });
     return;
@@ -182,6 +183,7 @@ void zip(Out* out, const Shape& out_shape, const A* a, const Shape& a_shape, con
       const A* pa = left.values(tile);
       const B* pb = right.values(tile);
       Out* o = out + tile.start;
+      XTGRAD_VECTORIZE
       for (std::size_t j = 0; j < tile.rows * step; ++j) o[j] = f(pa[j], pb[j]);
     }
   });

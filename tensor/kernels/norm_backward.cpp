@@ -77,10 +77,8 @@ class Sums {
       for (std::size_t c = 0; c < channels; ++c) of_group[c] = dx_hat(c);
       return;
     }
-    for (std::size_t c = 0; c < channels; c += width, ++of_group) {
-      *of_group = 0;
-      for (std::size_t i = c; i < c + width; ++i) *of_group += dx_hat(i);
-    }
+    for (std::size_t c = 0; c < channels; c += width)
+      *of_group++ = sum_of(width, [&](std::size_t i) { return dx_hat(c + i); });
   }
 
   const Plan& plan_;
@@ -170,15 +168,18 @@ void backward(const Plan& plan, const NormUpstream& u, double eps, const Scalar*
 /// use(dz) with the upstream functor of the epilogue.
 template <class Use>
 void with_upstream(const Plan& plan, const NormUpstream& u, Epilogue epilogue, Tensor& dresidual, const Use& use) {
-  if (epilogue == Epilogue::None) {
-    use(OfNorm{u.dy.data()});
-  } else if (epilogue == Epilogue::Relu) {
-    const auto gammas = plan.matrix.repeated(u.gamma.data()), betas = plan.matrix.repeated(u.beta.data());
-    use(OfReluNorm{u.dy.data(), gammas.data(), betas.data()});
-  } else {
-    dresidual = Tensor(u.x.shape());
-    use(OfAddReluNorm{u.dy.data(), u.y->data(), dresidual.data()});
+  switch (epilogue) {
+    case Epilogue::Relu: {
+      const auto gammas = plan.matrix.repeated(u.gamma.data()), betas = plan.matrix.repeated(u.beta.data());
+      return use(OfReluNorm{u.dy.data(), gammas.data(), betas.data()});
+    }
+    case Epilogue::AddRelu:
+      dresidual = Tensor(u.x.shape());
+      return use(OfAddReluNorm{u.dy.data(), u.y->data(), dresidual.data()});
+    case Epilogue::None:
+      break;
   }
+  use(OfNorm{u.dy.data()});
 }
 
 }  // namespace

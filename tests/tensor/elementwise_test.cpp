@@ -358,6 +358,37 @@ TEST_CASE("elementwise: all_finite") {
   }
 }
 
+TEST_CASE("elementwise: operators compute in the memory of a temporary that has the result's shape, and in no other") {
+  const Tensor a = normal({3, 1, 5}, 1), b = normal({2, 3, 4, 5}, 2), c = normal({2, 3, 4, 5}, 3);
+  const Tensor product = multiply(a, b), difference = subtract(b, a), sum = add(b, c), quotient = divide(b, c);
+  Tensor large = b;
+  const Scalar* const memory = large.data();
+  large = std::move(large) - a;
+  CHECK(large.data() == memory);
+  CHECK(identical(large, difference));
+  large = b;
+  large = a * std::move(large);
+  CHECK(large.data() == memory);
+  CHECK(identical(large, product));
+  large = b;
+  Tensor other = c;
+  large = std::move(large) / std::move(other);
+  CHECK(large.data() == memory);
+  CHECK(identical(large, quotient));
+  large = b;
+  large = std::move(large) + std::move(large);  // both at once
+  CHECK(identical(large, add(b, b)));
+  CHECK(identical(Tensor(a) * Tensor(b), product));
+  CHECK(identical(Tensor(a) * b, product));  // a is too small
+  CHECK(identical(b - Tensor(a), difference));
+  CHECK(identical(Tensor(b) + Tensor(c), sum));
+  const auto row = [] { return normal({1, 4}, 5); };
+  const auto column = [] { return normal({3, 1}, 6); };
+  CHECK(identical(row() + column(), add(row(), column())));  // neither has the result's shape
+  CHECK(error_of([&] { normal({3}, 1) - normal({2}, 1); }) ==
+        error_of([&] { subtract(normal({3}, 1), normal({2}, 1)); }));
+}
+
 TEST_CASE("elementwise: operators on arrays and numbers are the functions of these names, broadcasting included") {
   const Tensor a = normal({2, 3}, 1), b = normal({3}, 2);
   CHECK(identical(a + b, add(a, b)));

@@ -231,6 +231,11 @@ TEST_CASE("norm layers: make_norm gives the kind that a name stands for") {
     CHECK(to_string(parse_norm(name)) == name);
     if (const auto norm = make_norm(parse_norm(name), 6, 3)) CHECK(norm->parameter_count() == 12);
   }
+  CHECK(error_of([] { batch_norm_forward(ones({3}), ones({3}), zeros({3})); }) ==
+        "ShapeError: norm: expected x (N, …, C), got (3)");
+  CHECK(error_of([] {
+          instance_norm_forward(ones({2, 3}), ones({3}), zeros({3}));
+        }) == "ShapeError: instance_norm: expected x (N, …, C) with axes between them, got (2, 3)");
   CHECK(error_of([] { parse_norm("btach"); }) ==
         "ValueError: unknown norm 'btach', expected one of batch, layer, instance, group, none");
   CHECK(error_of([] { make_norm(NormKind::Group, 30, 4); }) ==
