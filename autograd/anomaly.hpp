@@ -2,7 +2,7 @@
 
 // What DetectAnomaly (grad_mode.hpp) looks for. Each throws ValueError if something is not finite.
 
-#include "autograd/operation.hpp"
+#include "operation.hpp"
 
 namespace xtg {
 

@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "autograd/variable.hpp"
+#include "variable.hpp"
 
 namespace xtg {
 

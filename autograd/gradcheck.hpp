@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/functional.hpp"
+#include "functional.hpp"
 
 namespace xtg {
 

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/variable.hpp"
+#include "variable.hpp"
 
 namespace xtg {
 

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/grad_mode.hpp"
-#include "tensor/tensor.hpp"
+#include "../tensor/tensor.hpp"
+#include "grad_mode.hpp"
 
 namespace xtg {
 

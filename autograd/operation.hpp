@@ -11,9 +11,9 @@
 #include <variant>
 #include <vector>
 
-#include "autograd/grad_mode.hpp"
-#include "autograd/node.hpp"
-#include "autograd/variable.hpp"
+#include "grad_mode.hpp"
+#include "node.hpp"
+#include "variable.hpp"
 
 namespace xtg {
 

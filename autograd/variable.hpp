@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-#include "autograd/node.hpp"
-#include "tensor/tensor.hpp"
+#include "../tensor/tensor.hpp"
+#include "node.hpp"
 
 namespace xtg {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "nn/module.hpp"
-#include "tensor/random.hpp"
+#include "../tensor/random.hpp"
+#include "module.hpp"
 
 namespace xtg::nn {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/random.hpp"
+#include "../tensor/random.hpp"
 
 namespace xtg::nn {
 

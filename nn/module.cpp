@@ -16,12 +16,15 @@ std::string join(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
 
-/// "xtg::nn::Conv2d".
+/// "xtg::nn::Conv2d", in the double library, too, where the compiler knows the namespace as xtg64.
 std::string full_type_name(const Module& module) {
   const char* const mangled = typeid(module).name();
   char* const text = abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr);
   std::string name = text != nullptr ? text : mangled;
   std::free(text);
+  const std::string in_double = "xtg64::";
+  for (std::size_t at = 0; (at = name.find(in_double, at)) != std::string::npos;)
+    name.replace(at, in_double.size(), "xtg::");
   return name;
 }
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "nn/module.hpp"
+#include "module.hpp"
 
 namespace xtg::nn {
 

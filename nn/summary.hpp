@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/module.hpp"
+#include "module.hpp"
 
 namespace xtg::nn {
 

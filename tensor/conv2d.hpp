@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/tensor.hpp"
+#include "tensor.hpp"
 
 namespace xtg {
 
@@ -54,8 +54,8 @@ struct ReluBiasGradients {
 };
 ReluBiasGradients relu_bias_backward(const Tensor& dy, const Tensor& y);
 
-/// The three passes by hand: each image is a matrix product with its patches (`unfold` below). Where oneDNN is not built
-/// in or does not take a shape, and in double, the functions above do the same.
+/// The three passes by hand: each image is a matrix product with its patches (`unfold` below). Where oneDNN is not
+/// built in or does not take a shape, and in double, the functions above do the same.
 Tensor conv2d_by_patches(const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& geometry);
 Tensor conv2d_by_patches_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeometry& geometry);
 Tensor conv2d_by_patches_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeometry& geometry);

@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <vector>
 
-#include "tensor/tensor.hpp"
+#include "tensor.hpp"
 
 namespace xtg {
 

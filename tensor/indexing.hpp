@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/tensor.hpp"
+#include "tensor.hpp"
 
 namespace xtg {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "tensor/tensor.hpp"
+#include "tensor.hpp"
 
 namespace xtg {
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "tensor/tensor.hpp"
+#include "tensor.hpp"
 
 namespace xtg {
 

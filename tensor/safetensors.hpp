@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "tensor/tensor.hpp"
+#include "tensor.hpp"
 
 namespace xtg {
 

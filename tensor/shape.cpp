@@ -5,12 +5,6 @@
 
 namespace xtg {
 
-#ifdef XTGRAD_DOUBLE
-extern const int xtgrad64_is_built_for_double = 1;
-#else
-extern const int xtgrad_is_built_for_float = 1;
-#endif
-
 std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 std::size_t count(const Shape& shape) {

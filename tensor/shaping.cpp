@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <numeric>
+#if __has_include(<xtensor/misc/xmanipulation.hpp>)
+#include <xtensor/misc/xmanipulation.hpp>
+#else
 #include <xtensor/xmanipulation.hpp>
+#endif
 
 #include "tensor/create.hpp"
 #include "tensor/kernels/broadcast.hpp"

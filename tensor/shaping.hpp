@@ -3,7 +3,7 @@
 #include <functional>
 #include <vector>
 
-#include "tensor/tensor.hpp"
+#include "tensor.hpp"
 
 namespace xtg {
 

@@ -7,19 +7,27 @@
 #include <cstdint>
 #include <vector>
 
+#if __has_include(<xtensor/containers/xarray.hpp>)  // 0.26 and later; not tried yet
+#include <xtensor/containers/xarray.hpp>
+#else
 #include <xtensor/xarray.hpp>
+#endif
 
-#include "tensor/allocator.hpp"
-#include "tensor/error.hpp"
+#include "allocator.hpp"
+#include "error.hpp"
 
+#if defined(XTGRAD_DOUBLE) != defined(xtg)
+#error "xtgrad: -DXTGRAD_DOUBLE and -Dxtg=xtg64 go together, for the library xtgrad64; for xtgrad give neither"
+#endif
 #ifdef XTENSOR_USE_XSIMD
 #error "xtgrad: do not define XTENSOR_USE_XSIMD, it changes the type of every array with the compiler's flags"
 #endif
 
 namespace xtg {
 
-/// The one scalar type of a build: float in the library `xtgrad`, double in `xtgrad64` (compile with -DXTGRAD_DOUBLE;
-/// pkg-config does). Same sources, same names.
+/// The one scalar type of a build: float in the library `xtgrad`, double in `xtgrad64`. Same sources, same names: those
+/// who compile for the latter, with -DXTGRAD_DOUBLE -Dxtg=xtg64 (pkg-config, Meson and CMake say so), write xtg:: all
+/// the same; compiler and linker see two namespaces, which cannot be mixed.
 #ifdef XTGRAD_DOUBLE
 using Scalar = double;
 #else
@@ -97,14 +105,5 @@ struct Mask {
 
 /// Axis numbers; a negative one counts from the end.
 using Axes = std::vector<int>;
-
-// Linking the float library into a program compiled for double (or the reverse) fails with this name.
-#ifdef XTGRAD_DOUBLE
-extern const int xtgrad64_is_built_for_double;
-[[gnu::used]] static const int* const xtgrad_link_guard = &xtgrad64_is_built_for_double;
-#else
-extern const int xtgrad_is_built_for_float;
-[[gnu::used]] static const int* const xtgrad_link_guard = &xtgrad_is_built_for_float;
-#endif
 
 }  // namespace xtg

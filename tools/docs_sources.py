@@ -123,10 +123,13 @@ def compile_snippets(root, snippets):
         text += f'void snippet_{i}() {{\n#line {line} "{page}"\n{given}\n\n' + "\n".join(block) + "\n}\n"
     flags = subprocess.run(["pkg-config", "--cflags", "xtensor", "fmt"], stdout=subprocess.PIPE, text=True,
                            check=True).stdout
-    with tempfile.NamedTemporaryFile("w", suffix=".cpp", encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile("w", suffix=".cpp", encoding="utf-8") as file, \
+            tempfile.TemporaryDirectory() as include:
         file.write(text)
         file.flush()
+        Path(include, "xtgrad").symlink_to(Path(root).absolute())  # as if installed
         done = subprocess.run([*shlex.split(os.environ.get("CXX", "c++")), "-std=c++17", "-fsyntax-only", f"-I{root}",
+                               f"-I{include}",
                                *shlex.split(flags), file.name],
                               stderr=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ, "LC_ALL": "C"})
     errors = [(match[1], int(match[2]), f"does not compile: {match[3]}")

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autograd/variable.hpp"
+#include "../variable.hpp"
 
 namespace xtg {
 

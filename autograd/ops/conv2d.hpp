@@ -1,7 +1,7 @@
 #pragma once
 
-#include "autograd/variable.hpp"
-#include "tensor/conv2d.hpp"
+#include "../../tensor/conv2d.hpp"
+#include "../variable.hpp"
 
 namespace xtg {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "autograd/variable.hpp"
-#include "tensor/random.hpp"
+#include "../../tensor/random.hpp"
+#include "../variable.hpp"
 
 namespace xtg {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "autograd/variable.hpp"
-#include "tensor/shaping.hpp"
+#include "../../tensor/shaping.hpp"
+#include "../variable.hpp"
 
 namespace xtg {
 

@@ -5,8 +5,8 @@
 
 #include <array>
 
-#include "tensor/random.hpp"
-#include "tensor/tensor.hpp"
+#include "../../tensor/random.hpp"
+#include "../../tensor/tensor.hpp"
 
 namespace xtg::nn {
 

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "nn/data/dataset.hpp"
-#include "tensor/tensor.hpp"
+#include "../../tensor/tensor.hpp"
+#include "dataset.hpp"
 
 namespace xtg::nn {
 

@@ -6,9 +6,9 @@
 #include <mutex>
 #include <thread>
 
-#include "nn/data/augment.hpp"
-#include "nn/data/dataset.hpp"
-#include "tensor/tensor.hpp"
+#include "../../tensor/tensor.hpp"
+#include "augment.hpp"
+#include "dataset.hpp"
 
 namespace xtg::nn {
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "nn/data/dataset.hpp"
+#include "dataset.hpp"
 
 namespace xtg::nn {
 

@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "nn/models/resnet.hpp"
-#include "nn/module.hpp"
+#include "../module.hpp"
+#include "resnet.hpp"
 
 namespace xtg::nn {
 

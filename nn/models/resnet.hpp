@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "nn/conv2d.hpp"
-#include "nn/linear.hpp"
-#include "nn/module.hpp"
-#include "nn/norm/make_norm.hpp"
-#include "tensor/random.hpp"
+#include "../../tensor/random.hpp"
+#include "../conv2d.hpp"
+#include "../linear.hpp"
+#include "../module.hpp"
+#include "../norm/make_norm.hpp"
 
 namespace xtg::nn {
 

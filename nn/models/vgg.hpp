@@ -3,10 +3,10 @@
 #include <memory>
 #include <vector>
 
-#include "nn/linear.hpp"
-#include "nn/module.hpp"
-#include "nn/norm/make_norm.hpp"
-#include "tensor/random.hpp"
+#include "../../tensor/random.hpp"
+#include "../linear.hpp"
+#include "../module.hpp"
+#include "../norm/make_norm.hpp"
 
 namespace xtg::nn {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/norm/norm.hpp"
+#include "norm.hpp"
 
 namespace xtg::nn {
 
@@ -20,8 +20,8 @@ NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 /// Group normalization (Wu & He 2018, arXiv:1803.08494): the channels of each sample are cut into `groups` runs of C/G,
 /// and each is normalized over its channels and all places (H, W, C/G); then gamma and beta (C) scale and shift each
 /// channel. Undefined gamma and beta stand for 1 and 0. With one group this is layer norm over (H, W, C), with C groups
-/// instance norm, except that a set with a single value is allowed here and gives beta. Throws ShapeError, or ValueError if `groups` does
-/// not divide C.
+/// instance norm, except that a set with a single value is allowed here and gives beta. Throws ShapeError, or
+/// ValueError if `groups` does not divide C.
 Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups,
                     double eps = 1e-5, const Epilogue& epilogue = {});
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/norm/norm.hpp"
+#include "norm.hpp"
 
 namespace xtg::nn {
 

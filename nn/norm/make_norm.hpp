@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "nn/norm/norm.hpp"
+#include "norm.hpp"
 
 namespace xtg::nn {
 

@@ -6,8 +6,8 @@
 
 #include <optional>
 
-#include "autograd/operation.hpp"
-#include "nn/module.hpp"
+#include "../../autograd/operation.hpp"
+#include "../module.hpp"
 
 namespace xtg::kernels {
 struct NormSets;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "autograd/variable.hpp"
+#include "../../autograd/variable.hpp"
 
 namespace xtg::nn {
 

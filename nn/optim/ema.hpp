@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "nn/module.hpp"
+#include "../module.hpp"
 
 namespace xtg::nn {
 

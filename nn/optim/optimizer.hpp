@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/variable.hpp"
-#include "tensor/safetensors.hpp"
+#include "../../autograd/variable.hpp"
+#include "../../tensor/safetensors.hpp"
 
 namespace xtg::nn {
 

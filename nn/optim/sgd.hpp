@@ -1,6 +1,6 @@
 #pragma once
 
-#include "nn/optim/optimizer.hpp"
+#include "optimizer.hpp"
 
 namespace xtg::nn {
 

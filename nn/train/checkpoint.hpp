@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/safetensors.hpp"
+#include "../../tensor/safetensors.hpp"
 
 namespace xtg::nn {
 

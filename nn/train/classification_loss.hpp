@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "autograd/variable.hpp"
+#include "../../autograd/variable.hpp"
 
 namespace xtg::nn {
 

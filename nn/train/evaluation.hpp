@@ -2,9 +2,9 @@
 
 #include <functional>
 
-#include "nn/data/dataset.hpp"
-#include "nn/module.hpp"
-#include "nn/train/classification_loss.hpp"
+#include "../data/dataset.hpp"
+#include "../module.hpp"
+#include "classification_loss.hpp"
 
 namespace xtg::nn {
 

@@ -3,10 +3,10 @@
 #include <functional>
 #include <vector>
 
-#include "nn/data/loader.hpp"
-#include "nn/module.hpp"
-#include "nn/optim/sgd.hpp"
-#include "nn/train/classification_loss.hpp"
+#include "../data/loader.hpp"
+#include "../module.hpp"
+#include "../optim/sgd.hpp"
+#include "classification_loss.hpp"
 
 namespace xtg::nn {
 

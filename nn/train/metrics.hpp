@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "tensor/tensor.hpp"
+#include "../../tensor/tensor.hpp"
 
 namespace xtg::nn {
 

@@ -9,15 +9,15 @@
 #include <optional>
 #include <stdexcept>
 
-#include "nn/data/dataset.hpp"
-#include "nn/data/loader.hpp"
-#include "nn/module.hpp"
-#include "nn/optim/adam.hpp"
-#include "nn/optim/ema.hpp"
-#include "nn/optim/schedule.hpp"
-#include "nn/optim/sgd.hpp"
-#include "nn/train/checkpoint.hpp"
-#include "nn/train/evaluation.hpp"
+#include "../data/dataset.hpp"
+#include "../data/loader.hpp"
+#include "../module.hpp"
+#include "../optim/adam.hpp"
+#include "../optim/ema.hpp"
+#include "../optim/schedule.hpp"
+#include "../optim/sgd.hpp"
+#include "checkpoint.hpp"
+#include "evaluation.hpp"
 
 namespace xtg::nn {
 

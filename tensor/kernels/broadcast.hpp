@@ -12,8 +12,8 @@
 #include <array>
 #include <utility>
 
-#include "tensor/kernels/parallel_for.hpp"
-#include "tensor/shape.hpp"
+#include "../shape.hpp"
+#include "parallel_for.hpp"
 
 namespace xtg::kernels {
 

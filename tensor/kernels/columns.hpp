@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "tensor/kernels/parallel_for.hpp"
+#include "parallel_for.hpp"
 
 namespace xtg::kernels {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/conv2d.hpp"
+#include "../conv2d.hpp"
 
 namespace xtg::kernels {
 

@@ -6,7 +6,11 @@
 
 #ifdef XTGRAD_OPENBLAS
 #include <xtensor-blas/xblas.hpp>
+#if __has_include(<xtensor/containers/xadapt.hpp>)
+#include <xtensor/containers/xadapt.hpp>
+#else
 #include <xtensor/xadapt.hpp>
+#endif
 #endif
 
 namespace xtg::kernels {

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "tensor/tensor.hpp"
+#include "../tensor.hpp"
 
 namespace xtg::kernels {
 

@@ -20,7 +20,7 @@
 
 #include <vector>
 
-#include "tensor/tensor.hpp"
+#include "../tensor.hpp"
 
 namespace xtg::kernels {
 

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <vector>
 
-#include "tensor/kernels/columns.hpp"
-#include "tensor/kernels/norm.hpp"
+#include "columns.hpp"
+#include "norm.hpp"
 
 namespace xtg::kernels {
 

@@ -13,8 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tensor/allocator.hpp"
-#include "tensor/tensor.hpp"
+#include "../allocator.hpp"
+#include "../tensor.hpp"
 
 namespace xtg::kernels {
 

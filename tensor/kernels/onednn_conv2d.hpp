@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "tensor/conv2d.hpp"
+#include "../conv2d.hpp"
 
 namespace xtg::kernels {
 

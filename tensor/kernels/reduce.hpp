@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "tensor/kernels/parallel_for.hpp"
+#include "parallel_for.hpp"
 
 namespace xtg::kernels {
 

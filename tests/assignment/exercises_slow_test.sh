@@ -10,7 +10,8 @@ build=$(cd "${XTGRAD_BUILD:-$root/build}" && pwd)
 program=none
 . "$root/tests/examples/program.sh"
 
-flags=(-std=c++17 -O0 -Wall -Wextra -Wpedantic -Werror -DXTGRAD_DOUBLE "-I$root/examples" "-I$root")
+flags=(-std=c++17 -O0 -Wall -Wextra -Wpedantic -Werror -DXTGRAD_DOUBLE -Dxtg=xtg64 "-I$root/examples" "-I$root"
+  "-I$build/include")
 libraries=(report.o "-L$build" -lxtgrad64 -lxtgrad_tensor64 -lfmt "-Wl,-rpath,$build")
 graders=$root/examples/assignment/grader
 g++ "${flags[@]}" -c "$graders/report.cpp" -o report.o || { echo 'not ok - report.cpp compiles'; exit 1; }

@@ -88,11 +88,63 @@ if check 'the program builds against xtgrad64 (double)' compile_for xtgrad64; th
   check '... and runs' ./xtgrad64
 fi
 
-# Whoever mixes the two gets a link error with a name in it that tells what is wrong, not wrong numbers.
+# Whoever mixes the two gets an error with a name in it that tells what is wrong, not wrong numbers.
 pkg xtgrad --cflags --libs
-check 'code for double does not link with the float library, and the error says why' \
-  fails_naming xtgrad64_is_built_for_double compile wrong -DXTGRAD_DOUBLE "${flags[@]}"
+check 'code for double does not link with the float library' \
+  fails_naming 'undefined reference to .xtg64::' compile wrong -DXTGRAD_DOUBLE -Dxtg=xtg64 "${flags[@]}"
+check 'half of the flags for double is refused, and the error names both' \
+  fails_naming 'DXTGRAD_DOUBLE and -Dxtg=xtg64 go together' compile wrong -DXTGRAD_DOUBLE "${flags[@]}"
+check '... the other half, too' \
+  fails_naming 'DXTGRAD_DOUBLE and -Dxtg=xtg64 go together' compile wrong -Dxtg=xtg64 "${flags[@]}"
 pkg xtgrad64 --cflags --libs
-check 'code for float does not link with the double library, and the error says why' \
-  fails_naming xtgrad_is_built_for_float compile wrong "${flags[@]}" -UXTGRAD_DOUBLE
+check 'code for float does not link with the double library' \
+  fails_naming 'undefined reference to .xtg::' compile wrong "${flags[@]}" -UXTGRAD_DOUBLE -Uxtg
+
+# Both in one program, in both orders of linking: a function of each, which must compute in its own type.
+for scalar in float double; do
+  cat > "$scalar.cpp" <<'END'
+#include <xtgrad.hpp>
+using namespace xtg;
+namespace {
+double tenth() {
+  Variable x(tensor({1}, {1}), true);
+  (x / Scalar(10)).backward();
+  return static_cast<double>(x.grad()(0));
+}
+}  // namespace
+END
+  echo "double in_$scalar() { return tenth(); }" >> "$scalar.cpp"
+done
+cat > both.cpp <<'END'
+double in_float();
+double in_double();
+int main() { return in_double() == 0.1 && in_float() == static_cast<double>(0.1f) ? 0 : 1; }
+END
+both_run() {
+  local parts=(float.o double.o both.cpp)
+  pkg xtgrad --cflags && "$cxx" -std=c++17 "${flags[@]}" -c float.cpp || return 1
+  pkg xtgrad64 --cflags && "$cxx" -std=c++17 "${flags[@]}" -c double.cpp || return 1
+  pkg "$1" --libs && local first=("${flags[@]}")
+  pkg "$2" --libs && "$cxx" -std=c++17 "${parts[@]}" "${first[@]}" "${flags[@]}" -o both && ./both
+}
+check 'both libraries serve one program' both_run xtgrad xtgrad64
+check '... in the other order of linking, too' both_run xtgrad64 xtgrad
+
+# A program's own headers are not taken for ours, and ours do not need the folder that they are in.
+mkdir -p own/tensor own/nn
+echo '#define OWN_TENSOR 1' > own/tensor/tensor.hpp
+echo '#define OWN_LINEAR 1' > own/nn/linear.hpp
+cat > own.cpp <<'END'
+#include <xtgrad.hpp>
+#include "nn/linear.hpp"
+#include "tensor/tensor.hpp"
+static_assert(OWN_TENSOR + OWN_LINEAR == 2, "");
+int main() { return xtg::ones({2}).size() == 2 ? 0 : 1; }
+END
+own_headers() { pkg xtgrad --cflags --libs && "$cxx" -std=c++17 own.cpp -Iown "${flags[@]}" -o own/program && own/program; }
+check "a program's own tensor/tensor.hpp and nn/linear.hpp are its own" own_headers
+for standard in 20 23; do
+  newer() { pkg xtgrad --cflags && "$cxx" -std=c++"$standard" -Wall -Wextra -Werror -fsyntax-only program.cpp "${flags[@]}"; }
+  check "the headers compile in C++$standard" newer
+done
 stop
