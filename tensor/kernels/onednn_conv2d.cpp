@@ -36,24 +36,11 @@ constexpr std::ptrdiff_t kChoiceFields = 14;
 
 Key key_of(const Request& r) {
   const Conv2dGeometry& g = r.geometry;
+  const auto pass = static_cast<std::size_t>(r.pass), algorithm = static_cast<std::size_t>(r.algorithm);
   // A primitive splits its work for the thread count it was made with, and its sums with it.
   const auto threads = static_cast<std::size_t>(num_threads());
-  return {g.n,
-          g.h,
-          g.w,
-          g.in,
-          g.out,
-          g.kh,
-          g.kw,
-          g.stride,
-          g.padding,
-          g.dilation,
-          g.groups,
-          static_cast<std::size_t>(r.pass),
-          static_cast<std::size_t>(r.algorithm),
-          r.bfloat16,
-          r.bias,
-          threads};
+  return {g.n,       g.h,        g.w,      g.in, g.out,     g.kh,       g.kw,   g.stride,
+          g.padding, g.dilation, g.groups, pass, algorithm, r.bfloat16, r.bias, threads};
 }
 
 /// A convolution made ready: the primitive, and how its arrays lie. Those that do not lie as ours (channels-last,
