@@ -86,14 +86,14 @@ TEST_CASE("make_model: width 0 is the network's own") {
 }
 
 TEST_CASE("find_architecture: what each network has") {
-  const Architecture& small = find_architecture("resnet8");
+  const Architecture small = find_architecture("resnet8");
   CHECK(std::string(small.name) == "resnet8");
   CHECK(small.family == Family::Cifar);
   CHECK(small.depth == 8);
   CHECK(small.width == 16);
   CHECK(!small.has_stem());
   CHECK(small.is_postactivation());
-  const Architecture& large = find_architecture("resnet101");
+  const Architecture large = find_architecture("resnet101");
   CHECK(large.family == Family::ImageNet);
   CHECK(large.depth == 101);
   CHECK(large.width == 64);
