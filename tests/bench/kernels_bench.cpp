@@ -105,6 +105,22 @@ void add_convolutions() {
       }
 }
 
+/// The same convolution from one thread and from two at once, on one thread inside.
+void add_callers() {
+  static const Tensor x = normal({32, 32, 32, 16}, 1), w = normal({16, 3, 3, 16}, 2);
+  benchmark::RegisterBenchmark("conv2d, called from threads",
+                               [](benchmark::State& s) {
+                                 const int before = num_threads();
+                                 set_num_threads(1);
+                                 for (auto _ : s) benchmark::DoNotOptimize(conv2d(x, w, nullptr, 1, 1));
+                                 set_num_threads(before);
+                                 s.SetItemsProcessed(s.iterations());
+                               })
+      ->Threads(1)
+      ->Threads(2)
+      ->UseRealTime();
+}
+
 /// Seconds of the fastest of ten calls.
 template <class Call>
 double best_of_ten(const Call& call) {
@@ -218,6 +234,7 @@ int main(int argc, char** argv) {
   set_num_threads(2);
   add_norms();
   add_convolutions();
+  add_callers();
   add_passes();
   add_the_rest();
   benchmark::Initialize(&argc, argv);

@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <thread>
 
 #include "tensor/elementwise.hpp"
 #include "tensor/kernels/parallel_for.hpp"
@@ -33,6 +37,26 @@ TEST_CASE("parallel: the number of threads is what was set, and at least one") {
 #endif
   CHECK(error_of([] { set_num_threads(0); }) == "ValueError: set_num_threads: expected at least 1, got 0");
   CHECK(error_of([] { set_num_threads(-2); }) == "ValueError: set_num_threads: expected at least 1, got -2");
+}
+
+TEST_CASE("parallel: the number is the calling thread's; a child of fork() computes on one") {
+  const Threads threads(3);
+  std::thread([] { set_num_threads(2); }).join();
+#ifdef _OPENMP
+  CHECK(num_threads() == 3);
+#endif
+  const Tensor a = normal({200, 1000}, 1), b = normal({1000, 30}, 2);
+  const Tensor product = xtg::matmul(a, b), total = xtg::sum(a, Axes{0});
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // so that a child that waits for ever ends
+    set_num_threads(1);
+    _exit(max_error(xtg::matmul(a, b), product) < 1e-12 && identical(xtg::sum(a, Axes{0}), total) ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("parallel: every item is visited once, in ranges that do not depend on the threads") {
