@@ -147,4 +147,54 @@ for standard in 20 23; do
   newer() { pkg xtgrad --cflags && "$cxx" -std=c++"$standard" -Wall -Wextra -Werror -fsyntax-only program.cpp "${flags[@]}"; }
   check "the headers compile in C++$standard" newer
 done
+
+# As CMake projects find it: the shared libraries, and the static ones.
+cat > CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.16)
+project(user CXX)
+find_package(xtgrad 0.1 REQUIRED)
+add_executable(in_float program.cpp)
+target_link_libraries(in_float xtgrad::xtgrad)
+add_executable(in_double program.cpp)
+target_link_libraries(in_double xtgrad::xtgrad64)
+END
+prefix=$(cd "$pkgconfig/../.." && pwd)
+by_cmake() {
+  cmake -S . -B "$1" -DCMAKE_PREFIX_PATH="$prefix" "${@:2}" && cmake --build "$1" -j 2 && "$1/in_double" &&
+    "$1/in_float" > printed && diff -u expected printed
+}
+needs_library() { LC_ALL=C ldd "$1/in_float" | grep -q 'libxtgrad\.so'; }
+needs_no_library() { ! needs_library "$1"; }
+if ! command -v cmake > /dev/null; then
+  echo 'skip - cmake is not installed'
+else
+  check 'CMake finds it, and builds and runs the program in float and in double' by_cmake cmake-shared &&
+    check '... with the shared libraries' needs_library cmake-shared
+  if [[ ! -f $XTGRAD_BUILD/libxtgrad.a ]]; then
+    echo 'skip - this build directory has no static libraries'
+  else
+    check '... and the same with the static ones' by_cmake cmake-static -Dxtgrad_USE_STATIC_LIBS=ON &&
+      check '... which the program then holds' needs_no_library cmake-static
+  fi
+  sed 's/xtgrad 0.1/xtgrad 9.9/' CMakeLists.txt > newer && mkdir newer-version && mv newer newer-version/CMakeLists.txt
+  cp program.cpp newer-version
+  check 'another version is refused' fails_naming '9.9' cmake -S newer-version -B newer-build -DCMAKE_PREFIX_PATH="$prefix"
+fi
+
+# As a Meson subproject: the program is compiled, the library's own files are left out.
+mkdir -p user/subprojects
+ln -s "$root" user/subprojects/xtgrad
+cp program.cpp own.cpp user
+cp -r own user
+cat > user/meson.build <<'END'
+project('user', 'cpp', default_options: ['cpp_std=c++17'])
+executable('in_float', 'program.cpp', 'own.cpp', include_directories: 'own',
+  dependencies: dependency('xtgrad', fallback: ['xtgrad', 'xtgrad_dep']))
+executable('in_double', 'program.cpp', dependencies: dependency('xtgrad64', fallback: ['xtgrad', 'xtgrad64_dep']))
+END
+by_meson() {
+  PKG_CONFIG_PATH='' meson setup user/build user &&
+    ninja -C user/build in_float.p/program.cpp.o in_float.p/own.cpp.o in_double.p/program.cpp.o
+}
+check 'it is a Meson subproject, and its headers stay apart there, too' by_meson
 stop
