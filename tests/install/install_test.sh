@@ -160,7 +160,7 @@ target_link_libraries(in_double xtgrad::xtgrad64)
 END
 prefix=$(cd "$pkgconfig/../.." && pwd)
 by_cmake() {
-  cmake -S . -B "$1" -DCMAKE_PREFIX_PATH="$prefix" "${@:2}" && cmake --build "$1" -j 2 && "$1/in_double" &&
+  cmake -G Ninja -S . -B "$1" -DCMAKE_PREFIX_PATH="$prefix" "${@:2}" && cmake --build "$1" -j 2 && "$1/in_double" &&
     "$1/in_float" > printed && diff -u expected printed
 }
 needs_library() { LC_ALL=C ldd "$1/in_float" | grep -q 'libxtgrad\.so'; }
@@ -178,7 +178,7 @@ else
   fi
   sed 's/xtgrad 0.1/xtgrad 9.9/' CMakeLists.txt > newer && mkdir newer-version && mv newer newer-version/CMakeLists.txt
   cp program.cpp newer-version
-  check 'another version is refused' fails_naming '9.9' cmake -S newer-version -B newer-build -DCMAKE_PREFIX_PATH="$prefix"
+  check 'another version is refused' fails_naming '9.9' cmake -G Ninja -S newer-version -B newer-build -DCMAKE_PREFIX_PATH="$prefix"
 fi
 
 # As a Meson subproject: the program is compiled, the library's own files are left out.
