@@ -34,7 +34,7 @@ Tensor zip_in(Tensor& lender, const char* name, const Tensor& a, const Tensor& b
   kernels::zip(lender.data(), lender.shape(), a.data(), a.shape(), b.data(), b.shape(), f);
   return std::move(lender);
 }
-/// Of two temporaries the larger: if one has the result's shape, it has.
+/// Of two temporaries the larger: a smaller one cannot have the result's shape.
 Tensor& lender(Tensor& a, Tensor& b) { return a.size() >= b.size() ? a : b; }
 
 template <class F>

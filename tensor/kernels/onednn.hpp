@@ -46,18 +46,11 @@ inline dnnl::convolution_forward::primitive_desc convolution_forward(const Convo
 #endif
 }
 
-/// `hint` is a forward of the same arguments.
-inline dnnl::convolution_backward_data::primitive_desc convolution_backward_data(
-    const ConvolutionDescription& d, const dnnl::convolution_forward::primitive_desc& hint) {
-#if DNNL_VERSION_MAJOR >= 3
-  return {cpu_engine(), d.algorithm, d.x, d.w, d.y, d.stride, d.dilates, d.before, d.after, hint, attributes()};
-#else
-  return {{d.algorithm, d.x, d.w, d.y, d.stride, d.dilates, d.before, d.after}, attributes(), cpu_engine(), hint};
-#endif
-}
-
-inline dnnl::convolution_backward_weights::primitive_desc convolution_backward_weights(
-    const ConvolutionDescription& d, const dnnl::convolution_forward::primitive_desc& hint) {
+/// Backward: dnnl::convolution_backward_data or dnnl::convolution_backward_weights, which take the same arguments.
+/// `hint` is a forward of these.
+template <class Backward>
+typename Backward::primitive_desc convolution_backward(const ConvolutionDescription& d,
+                                                       const dnnl::convolution_forward::primitive_desc& hint) {
 #if DNNL_VERSION_MAJOR >= 3
   return {cpu_engine(), d.algorithm, d.x, d.w, d.y, d.stride, d.dilates, d.before, d.after, hint, attributes()};
 #else

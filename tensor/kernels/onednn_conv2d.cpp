@@ -120,10 +120,10 @@ PlanPtr make_plan(const Request& request) {
     const auto pd = convolution_forward(description, request.bias ? &ours.bias : nullptr);
     take(pd, dnnl::convolution_forward(pd), pd.src_desc(), pd.weights_desc(), pd.dst_desc());
   } else if (request.pass == Pass::BackwardInput) {
-    const auto pd = convolution_backward_data(description, hint());
+    const auto pd = convolution_backward<dnnl::convolution_backward_data>(description, hint());
     take(pd, dnnl::convolution_backward_data(pd), pd.diff_src_desc(), pd.weights_desc(), pd.diff_dst_desc());
   } else {
-    const auto pd = convolution_backward_weights(description, hint());
+    const auto pd = convolution_backward<dnnl::convolution_backward_weights>(description, hint());
     take(pd, dnnl::convolution_backward_weights(pd), pd.src_desc(), pd.diff_weights_desc(), pd.diff_dst_desc());
   }
   return plan;
