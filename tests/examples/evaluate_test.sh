@@ -79,7 +79,7 @@ if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
   script -qec "'$program' whole" /dev/null > output 2>&1 < /dev/null
   check 'on a terminal it shows how far it is' grep -q '\[=*\ *\] test images' output
 else
-  echo 'skip - progress line: no pseudo-terminal can be made here'
+  echo 'ok - progress line # SKIP no pseudo-terminal can be made here'
 fi
 
 # ------------------------------------------------------------------------------------------------- photographs, PNG
@@ -179,7 +179,7 @@ check 'lr-range.csv has the rates' test "$(sed -n 2p range/lr-range.csv | cut -d
 if command -v gnuplot > /dev/null; then
   check 'lr-range.svg is an SVG' grep -q '</svg>' range/lr-range.svg
 else
-  echo 'skip - lr-range.svg: gnuplot is not installed'
+  echo 'ok - lr-range.svg # SKIP gnuplot is not installed'
 fi
 check 'and nothing else is left' test "$(cd range && echo *)" = "$(cd range && echo lr-range.*)"
 PATH=/nowhere run "${tiny[@]}" --norm none --fixup --loss bce --lr-range --out range

@@ -14,7 +14,7 @@ check() {
     echo "ok - $name"
   else
     echo "not ok - $name"
-    sed 's/^/    /' output errors 2> /dev/null
+    sed 's/^/# /' output errors 2> /dev/null
     failures=$((failures + 1))
   fi
 }

@@ -35,7 +35,7 @@ check 'and a row an epoch' test "$(cut -d , -f 1 whole/metrics.csv | tr '\n' ' '
 if command -v gnuplot > /dev/null; then
   check 'curves.svg is an SVG' grep -q '</svg>' whole/curves.svg
 else
-  echo 'skip - curves.svg: gnuplot is not installed'
+  echo 'ok - curves.svg # SKIP gnuplot is not installed'
 fi
 check 'one line an epoch, and no control characters, where output is no terminal' \
   test "$(grep -c '^epoch' output)" -eq 3 -a "$(tr -d '[:print:]\n' < output | wc -c)" -eq 0
@@ -48,7 +48,7 @@ if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
   script -qec "'$program' ${tiny[*]} --out terminal" /dev/null > output 2>&1 < /dev/null
   check 'on a terminal a line that is rewritten' grep -q $'\r''epoch 1/3 \[=.*images/s.*left' output
 else
-  echo 'skip - progress line: no pseudo-terminal can be made here'
+  echo 'ok - progress line # SKIP no pseudo-terminal can be made here'
 fi
 
 run --help
