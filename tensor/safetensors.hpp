@@ -17,9 +17,10 @@ struct SafeTensors {
   std::map<std::string, std::string> metadata;
 };
 
-/// Writes the file whole or not at all: to `path` + ".tmp" in the same directory, flushed to disk, then renamed over
-/// `path`. The same contents give the same bytes. In the file the metadata gains "xtgrad.crc32", a checksum of every
-/// other byte, and "xtgrad.checked", which says that it must be there; load_safetensors takes both out again.
+/// Writes the file whole or not at all, as AtomicFile does (file.hpp): under a temporary name in the same directory,
+/// flushed to disk, then renamed over `path`. The same contents give the same bytes. In the file the metadata gains
+/// "xtgrad.crc32", a checksum of every other byte, and "xtgrad.checked", which says that it must be there;
+/// load_safetensors takes both out again.
 ///
 /// Throws FormatError that names the path and the system's reason (`run/checkpoint.safetensors: cannot write: No space
 /// left on device`); the old file is untouched then, and the temporary one removed. Throws ValueError for a name that

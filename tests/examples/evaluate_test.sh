@@ -82,6 +82,55 @@ else
   echo 'ok - progress line # SKIP no pseudo-terminal can be made here'
 fi
 
+# ------------------------------------------------------------------------------------------------- where output goes
+
+mkfifo pipe
+timeout 30 cat pipe > received &
+run whole --csv pipe
+wait $!
+check 'a named pipe is written to' same received matrix.csv
+check 'and stays one' test -p pipe
+ln -s pipe to-pipe
+timeout 30 cat pipe > received &
+run whole --csv to-pipe
+wait $!
+check 'through a link, too' test -p pipe -a -L to-pipe -a -n "$(cmp received matrix.csv && echo same)"
+ln -s linked.csv link.csv
+run whole --csv link.csv
+check 'a link leads to the file that is written' same linked.csv matrix.csv
+check 'and stays one' test -L link.csv
+echo old > linked.csv
+chmod 640 linked.csv
+run whole --csv link.csv
+check 'the mode of the old file is kept' test "$(stat -c %a linked.csv)" = 640 -a -n "$(cmp linked.csv matrix.csv && echo same)"
+ln -s /proc/self/fd/1 stdout  # as /dev/stdout is, which a fault here would replace for everybody
+run whole --csv stdout
+cp output with-matrix
+check '/dev/stdout is where the rest goes' same <(cat matrix.csv whole-output | sort) <(sort with-matrix)
+(umask 077 && run whole --csv private.csv)
+check "a new file's mode is the umask's" test "$(stat -c %a private.csv)" = 600
+if mknod null c 1 3 2> /dev/null && : 2> /dev/null > null; then
+  run whole --csv null
+  check 'a device stays one' test "$status" -eq 0 -a -c null
+  mknod full c 1 7
+  run whole --csv full
+  check 'one that is full is an error' grep -qx 'evaluate: full: cannot write: No space left on device' errors
+  check 'and stays a device, too' test "$status" -eq 2 -a -c full
+elif [[ $EUID -ne 0 ]]; then  # root could replace it
+  run whole --csv /dev/null
+  check 'a device stays one' test "$status" -eq 0 -a -c /dev/null
+fi
+
+has_temporary() { ! nothing_temporary; }
+start whole --csv killed.csv
+wait_until has_temporary
+kill -KILL "$training"
+wait "$training" 2> /dev/null
+check 'killed, it has written nothing under the name' test ! -e killed.csv
+run whole --csv killed.csv
+check 'the next one leaves nothing temporary' nothing_temporary
+check 'and the whole matrix' same killed.csv matrix.csv
+
 # ------------------------------------------------------------------------------------------------- photographs, PNG
 
 # Files of CIFAR-100's format, all empty but the first test image; it is also image.png. And other PNG files.

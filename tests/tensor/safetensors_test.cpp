@@ -135,7 +135,7 @@ TEST_CASE("safetensors: what is saved is loaded, scalars, empty arrays and odd s
   SUBCASE("a relative path, and a temporary file that a killed run left") {
     const fs::path before = fs::current_path();
     fs::current_path(folder.path);
-    write_bytes("b.safetensors.tmp", std::string(10'000, 'x'));
+    write_bytes("b.safetensors.xtgrad-1.tmp", std::string(10'000, 'x'));
     save_safetensors("b.safetensors", contents);
     check_same(contents, load_safetensors("b.safetensors"));
     fs::current_path(before);
@@ -437,17 +437,12 @@ TEST_CASE("safetensors: a write that fails keeps the old file and leaves no temp
     CHECK(read_bytes(folder / "message") == path + ": cannot write: File too large");
     CHECK(folder.entries() == 2);
   }
-  SUBCASE("the temporary name is taken by a folder") {
-    fs::create_directory(path + ".tmp");
-    CHECK_THROWS_WITH_AS(save_safetensors(path, large), (path + ": cannot write: Is a directory").c_str(), FormatError);
-    CHECK(fs::is_directory(path + ".tmp"));
-  }
   SUBCASE("there is no such folder") {
     const std::string elsewhere = folder / "no/checkpoint.safetensors";
     CHECK_THROWS_WITH_AS(save_safetensors(elsewhere, large),
                          (elsewhere + ": cannot write: No such file or directory").c_str(), FormatError);
   }
-  SUBCASE("the name is a folder's: found at the very end, by the renaming") {
+  SUBCASE("the name is a folder's") {
     const std::string taken = folder / "taken";
     fs::create_directory(taken);
     CHECK_THROWS_WITH_AS(save_safetensors(taken, large), (taken + ": cannot write: Is a directory").c_str(),
