@@ -296,6 +296,40 @@ TEST_CASE("safetensors: every kind of damage has its message") {
             ": not a safetensors file: its header would take 18446744073709551615 bytes, the format allows 100000000");
 }
 
+TEST_CASE("safetensors: arrays of other types are named, not read, where that is asked for") {
+  const Folder folder;
+  const std::string path = folder / "x.safetensors";
+  const auto load = [&](const std::string& header, const std::string& data,
+                        std::map<std::string, std::string>& others) {
+    write_bytes(path, file_of(header, data));
+    return load_safetensors(path, &others);
+  };
+  std::map<std::string, std::string> others;
+  const SafeTensors found = load(
+      R"({"mask":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]},"f":{"dtype":"F32","shape":[1],"data_offsets":[3,7]},)"
+      R"("odd":{"dtype":"F4","shape":[2],"data_offsets":[7,8]}})",
+      std::string("\1\0\1", 3) + bytes_of<float>({0.5f}) + "x", others);
+  CHECK(others == std::map<std::string, std::string>{{"mask", "BOOL"}, {"odd", "F4"}});
+  CHECK(found.tensors.size() == 1);
+  CHECK(found.tensors.at("f").data()[0] == Scalar(0.5));
+  CHECK(load_error(path) == path + ": tensor 'mask' has type BOOL, expected F16, BF16, F32, F64 or I64");
+
+  const auto error = [&](const std::string& offsets, const std::string& rest = "") {
+    try {
+      load(R"({"u":{"dtype":"U8","shape":[4],"data_offsets":)" + offsets + "}" + rest + "}", "1234", others);
+    } catch (const FormatError& e) {
+      return std::string(e.what()).substr(path.size() + 2);
+    }
+    return std::string();
+  };
+  CHECK(error("[0,4]") == "");
+  CHECK(error("[0,5]") == "truncated: expected 5 bytes of data, found 4");
+  CHECK(error("[0,3]") == "expected 3 bytes of data, found 4: no tensor fills the rest");
+  CHECK(error("[4,0]") == "tensor 'u' has offsets that go backwards, 4 to 0");
+  CHECK(error("[8,0]", R"(,"f":{"dtype":"F64","shape":[1],"data_offsets":[0,8]})") ==
+        "tensor 'u' has offsets that go backwards, 8 to 0");
+}
+
 TEST_CASE("safetensors: names that cannot be written are refused and nothing is") {
   const Folder folder;
   const std::string path = folder / "x.safetensors";
