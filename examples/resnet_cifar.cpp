@@ -73,7 +73,7 @@ class Training {
                  run_.trainer().progress().epochs.back().test_accuracy);
       return success;
     }
-    run_.directory().create();
+    run_.claim();
     print_header();
     const TrainingProgress& done = run_.trainer().progress();
     const std::size_t steps = run_.trainer().steps_per_epoch();
@@ -144,6 +144,7 @@ int main(int argc, char** argv) {
   return run_program("resnet_cifar", [&] {
     const std::optional<CommandLine> line = parse_command_line(argc, argv);
     if (!line) return success;
+    if (!line->eval && !line->lr_range) stop_on_signals();  // from now on, not only once the run is loaded
     Plan plan = make_plan(*line);
     prepare(*line, plan.settings);
     if (line->eval) return evaluate_checkpoint(plan);

@@ -64,7 +64,10 @@ void print_help() {
     print_option(fmt::format("--{}{}{}{}", field.name, no, *field.placeholder ? " " : "", field.placeholder),
                  field.help);
   }
-  print_option("--out DIR", "where the run is left, default runs/ and the name of the dataset");
+  print_option("--out DIR",
+               "where the run is left; without it a new run gets a directory of its own, the first free one of "
+               "runs/shapes-1, runs/shapes-2 and so on, by the name of the dataset");
+  print_option("--runs DIR", "another directory for these than runs");
   print_option("--resume", "go on with the run in --out; its settings need not be repeated, and may not be changed");
   print_option("--eval", "only evaluate the checkpoint in --out on the test images; writes nothing");
   print_option("--lr-range",
@@ -104,6 +107,7 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   }
   app.add_flag_function("--derived", [&](std::int64_t) { result.given["gradients"] = std::string("derived"); });
   app.add_option("--out", result.out)->take_last();
+  app.add_option("--runs", result.runs)->take_last();
   app.add_option("--config", result.config)->take_last();
   app.add_flag("--resume", result.resume);
   app.add_flag("--eval", result.eval);
@@ -117,5 +121,8 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   xtg::require(!result.autotune || !(result.resume || result.eval),
                "--autotune is for a new run: one that goes on keeps the convolutions that it began with");
   xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
+  xtg::require(!result.runs.empty(), "--runs needs the name of a directory");
+  xtg::require(!(result.resume || result.eval) || !result.out.empty(), "{} needs --out and the directory of the run",
+               result.resume ? "--resume" : "--eval");
   return result;
 }

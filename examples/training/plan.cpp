@@ -1,5 +1,7 @@
 #include "examples/training/plan.hpp"
 
+#include <utility>
+
 #include "tensor/error.hpp"
 #include "tensor/file.hpp"
 
@@ -10,25 +12,36 @@ void add(Values& values, const Values& over) {
   for (const auto& [name, value] : over) values[name] = value;
 }
 
-}  // namespace
-
-Plan make_plan(const CommandLine& line) {
+/// What the options and --config say.
+Values chosen_by(const CommandLine& line) {
   Values chosen;
   if (!line.config.empty()) chosen = parse_config(xtg::read_file(line.config), line.config);
   add(chosen, line.given);
+  return chosen;
+}
+
+}  // namespace
+
+Plan make_plan(const CommandLine& line) {
+  return make_plan(line, line.out.empty() ? RunDirectory::numbered(line.runs + "/" + resolve(chosen_by(line)).dataset)
+                                          : RunDirectory(line.out));
+}
+
+Plan make_plan(const CommandLine& line, RunDirectory directory) {
+  const Values chosen = chosen_by(line);
   const bool existing = line.resume || line.eval;
-  Plan plan{{}, RunDirectory(line.out.empty() ? "runs/" + resolve(chosen).dataset : line.out), {}};
-  const RunDirectory& run = plan.run;
+  Plan plan{{}, std::move(directory), {}};
+  RunDirectory& run = plan.run;
 
   if (!existing) {
     plan.settings = resolve(chosen);
-    xtg::require(!run.holds_a_run(), "{} already holds a run: go on with it by --resume, or choose another --out",
-                 run.path());
+    run.require_no_run();
     return plan;
   }
   xtg::require(run.has_checkpoint() || (line.resume && run.has_config()), "{} holds no run to {}: there is no {}",
                run.path(), line.eval ? "evaluate" : "resume",
                line.eval ? run.checkpoint_path() : "checkpoint and no config.toml");
+  if (line.resume) run.claim();
   if (run.has_checkpoint()) plan.checkpoint = xtg::nn::load_checkpoint(run.checkpoint_path());
 
   Values recorded;  // what the run was made with: the checkpoint knows best
