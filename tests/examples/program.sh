@@ -35,7 +35,7 @@ finish() {
   status=0
   wait "$training" || status=$?
 }
-# until COMMAND...: waits until the command succeeds, or the program that was started has ended.
+# wait_until COMMAND...: waits until the command succeeds, or the program that was started has ended.
 wait_until() {
   until "$@"; do
     kill -0 "$training" 2> /dev/null || return
