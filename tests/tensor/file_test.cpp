@@ -204,7 +204,7 @@ TEST_CASE("file: devices and named pipes are written to, never replaced") {
   const std::string pipe = folder / "pipe", text(100'000, 'x');
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   fs::create_symlink("pipe", folder / "link");
-  for (const std::string path : {pipe, folder / "link"}) {
+  for (const std::string& path : {pipe, folder / "link"}) {
     std::string read;
     std::thread reader([&] {
       std::ifstream file(pipe);
