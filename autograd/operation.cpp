@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/anomaly.hpp"
+#include "autograd/ops/reduce.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg {
@@ -74,6 +75,7 @@ class ArrayBackward {
       aliases[i] = argument.alias();
       if (context.wants(i)) wanted.push_back(aliases[i]);
     }
+    if (wanted.empty()) return Variables(saved_.size());
     GradOptions options;
     options.create_graph = options.allow_unused = true;
     const Variables derived = grad({definition_(aliases)}, wanted, {dy}, options);
@@ -96,6 +98,10 @@ Variable record(const char* name, Tensor value, const Inputs& inputs, Backward b
   auto storage = std::make_shared<Storage>();
   storage->value = std::move(value);
   return checked(name, make_result(name, std::move(storage), inputs, std::move(backward), keep), inputs);
+}
+
+Variable unbroadcast(const Variable& gradient, const Shape& shape) {
+  return gradient.shape() == shape ? gradient : sum_to(gradient, shape);
 }
 
 Variable Variable::alias() const {

@@ -11,15 +11,15 @@ namespace xtg {
 
 Variable add(const Variable& a, const Variable& b) {
   return record("add", add(a.value(), b.value()), {a, b}, [](const Variable& dy, const Context& c) {
-    return Variables{c.wants(0) ? sum_to(dy, c.input_shape(0)) : Variable(),
-                     c.wants(1) ? sum_to(dy, c.input_shape(1)) : Variable()};
+    return Variables{c.wants(0) ? unbroadcast(dy, c.input_shape(0)) : Variable(),
+                     c.wants(1) ? unbroadcast(dy, c.input_shape(1)) : Variable()};
   });
 }
 
 Variable subtract(const Variable& a, const Variable& b) {
   return record("subtract", subtract(a.value(), b.value()), {a, b}, [](const Variable& dy, const Context& c) {
-    return Variables{c.wants(0) ? sum_to(dy, c.input_shape(0)) : Variable(),
-                     c.wants(1) ? sum_to(negative(dy), c.input_shape(1)) : Variable()};
+    return Variables{c.wants(0) ? unbroadcast(dy, c.input_shape(0)) : Variable(),
+                     c.wants(1) ? unbroadcast(negative(dy), c.input_shape(1)) : Variable()};
   });
 }
 
@@ -27,8 +27,8 @@ Variable multiply(const Variable& a, const Variable& b) {
   return record("multiply", multiply(a.value(), b.value()), {a, b},
                 [a = Saved(b.requires_grad() ? a : Variable()), b = Saved(a.requires_grad() ? b : Variable())](
                     const Variable& dy, const Context& c) {
-                  return Variables{c.wants(0) ? sum_to(dy * b.get(), c.input_shape(0)) : Variable(),
-                                   c.wants(1) ? sum_to(dy * a.get(), c.input_shape(1)) : Variable()};
+                  return Variables{c.wants(0) ? unbroadcast(dy * b.get(), c.input_shape(0)) : Variable(),
+                                   c.wants(1) ? unbroadcast(dy * a.get(), c.input_shape(1)) : Variable()};
                 });
 }
 
@@ -37,8 +37,8 @@ Variable divide(const Variable& a, const Variable& b) {
       "divide", divide(a.value(), b.value()), {a, b},
       [b = Saved(b)](const Variable& dy, const Context& c) {
         const Variable da = dy / b.get();
-        return Variables{c.wants(0) ? sum_to(da, c.input_shape(0)) : Variable(),
-                         c.wants(1) ? sum_to(negative(da * c.output()), c.input_shape(1)) : Variable()};
+        return Variables{c.wants(0) ? unbroadcast(da, c.input_shape(0)) : Variable(),
+                         c.wants(1) ? unbroadcast(negative(da * c.output()), c.input_shape(1)) : Variable()};
       },
       Keep::Output);
 }
@@ -141,12 +141,12 @@ Variable pow(const Variable& a, const Variable& b) {
         if (c.wants(0)) {  // 0 where p = 0, also where 1/x is not finite
           const Mask constant = equal(where(greater_equal(abs(x.value()), smallest), one.value(), p.value()), zero);
           const Variable slope = where(constant, Variable(zero), p) * pow(where(constant, one, x), p - Scalar{1});
-          gradients[0] = sum_to(dy * slope, c.input_shape(0));
+          gradients[0] = unbroadcast(dy * slope, c.input_shape(0));
         }
         if (c.wants(1)) {  // 0 where x = 0 ≤ p
           const Mask flat = greater_equal(where(equal(x.value(), zero), p.value(), scalar(-1)), zero);
           const Variable base = where(flat, one, x);
-          gradients[1] = sum_to(dy * (pow(base, p) * log(base)), c.input_shape(1));
+          gradients[1] = unbroadcast(dy * (pow(base, p) * log(base)), c.input_shape(1));
         }
         return gradients;
       });
@@ -193,8 +193,8 @@ namespace {
 Variables to_the_winner(const Variable& dy, const Context& c, const Mask& tie, const Mask& a_loses,
                         const Mask& b_loses) {
   const Variable zero(scalar(0)), share = where(tie, dy * Scalar{0.5}, dy);
-  return {c.wants(0) ? sum_to(where(a_loses, zero, share), c.input_shape(0)) : Variable(),
-          c.wants(1) ? sum_to(where(b_loses, zero, share), c.input_shape(1)) : Variable()};
+  return {c.wants(0) ? unbroadcast(where(a_loses, zero, share), c.input_shape(0)) : Variable(),
+          c.wants(1) ? unbroadcast(where(b_loses, zero, share), c.input_shape(1)) : Variable()};
 }
 
 }  // namespace
@@ -228,8 +228,8 @@ Variable clamp(const Variable& x, Scalar low, Scalar high) {
 Variable where(const Mask& mask, const Variable& a, const Variable& b) {
   return record("where", where(mask, a.value(), b.value()), {a, b}, [mask](const Variable& dy, const Context& c) {
     const Variable zero(zeros({}));
-    return Variables{c.wants(0) ? sum_to(where(mask, dy, zero), c.input_shape(0)) : Variable(),
-                     c.wants(1) ? sum_to(where(mask, zero, dy), c.input_shape(1)) : Variable()};
+    return Variables{c.wants(0) ? unbroadcast(where(mask, dy, zero), c.input_shape(0)) : Variable(),
+                     c.wants(1) ? unbroadcast(where(mask, zero, dy), c.input_shape(1)) : Variable()};
   });
 }
 
