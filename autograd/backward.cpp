@@ -2,8 +2,10 @@
 // numbers visits each after all operations that used its result: its gradient is then complete. The frontier below is
 // the whole state: no sorting pass, no recursion.
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "autograd/anomaly.hpp"
 #include "autograd/grad_mode.hpp"
@@ -56,7 +58,10 @@ class Walk {
 
  private:
   static void run_hooks(const Node& node, Variable& gradient) {
-    for (const auto& [id, hook] : std::vector(node.notes->hooks)) {  // a copy: a hook may remove itself
+    const auto& now = node.notes->hooks;
+    for (const auto& [id, hook] : std::vector(now)) {  // a copy: a hook may remove itself, or one that comes after it
+      const auto is_this = [id = id](const auto& other) { return other.first == id; };
+      if (!hook || std::none_of(now.begin(), now.end(), is_this)) continue;
       const Variable replacement = hook(gradient);
       if (!replacement.defined()) continue;
       require<ShapeError>(replacement.shape() == node.shape, "{}: a hook returned a gradient of shape {}, expected {}",
@@ -81,11 +86,17 @@ class Walk {
                                      node->name, to_string(gradients[i].shape()), i, to_string(input->shape)));
       add(input, std::move(gradients[i]));
     }
-    if (retain_) return;
-    node->released = true;
-    node->backward = nullptr;
-    node->inputs.clear();
-    node->output.reset();
+    if (!retain_) release(*node);
+  }
+
+  static void release(Node& node) {
+    node.released = true;
+    node.backward = nullptr;
+    node.inputs.clear();
+    node.output.reset();
+    if (!node.notes) return;
+    std::vector<GradientHook> spent;  // one that holds its own Variable would keep it; the numbers stay for remove_hook
+    for (auto& [id, hook] : node.notes->hooks) spent.push_back(std::exchange(hook, nullptr));
   }
 
   Variables backward_of(const Node& node, const Variable& dy) const {
@@ -160,6 +171,7 @@ Variables grad(const Variables& outputs, const Variables& inputs, const Variable
                const GradOptions& options) {
   require(grad_outputs.empty() || grad_outputs.size() == outputs.size(),
           "grad: expected one output gradient for each of {} outputs, got {}", outputs.size(), grad_outputs.size());
+  require(!inputs.empty(), "grad: expected at least one input");
   Walk walk(options.create_graph, options.retain_graph);
   std::uint64_t oldest = static_cast<std::uint64_t>(-1);
   std::map<const Node*, Variable> found;
