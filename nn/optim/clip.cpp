@@ -1,6 +1,7 @@
 #include "nn/optim/clip.hpp"
 
 #include <cmath>
+#include <set>
 
 #include "tensor/elementwise.hpp"
 #include "tensor/error.hpp"
@@ -9,7 +10,12 @@ namespace xtg::nn {
 
 double grad_norm(const Variables& parameters) {
   double total = 0;
-  for (const Variable& parameter : parameters) {
+  std::set<const Node*> seen;
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    const Variable& parameter = parameters[k];
+    require(parameter.is_leaf(), "grad_norm: expected leaves, as only they keep a gradient; parameter {} is {}", k,
+            parameter.defined() ? fmt::format("the result of {}", parameter.node()->name) : "undefined");
+    require(seen.insert(parameter.node().get()).second, "grad_norm: parameter {} comes twice", k);
     if (!parameter.has_grad()) continue;
     const Tensor& gradient = parameter.grad();
     for (std::size_t i = 0; i < gradient.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "autograd/ops/elementwise.hpp"
 #include "tests/nn/optim/steps.hpp"
 
 using namespace xtg;
@@ -72,4 +73,20 @@ TEST_CASE("clip: what is not finite is refused, and no gradient changes") {
   CHECK(refusal(1, infinity) == largest_norm + "inf");
   CHECK(refusal(1, std::nan("")) == largest_norm + "nan");
   CHECK(identical(good.grad(), tensor({3, 4}, {2})));
+}
+
+TEST_CASE("clip: what keeps no gradient, or would count twice, is refused") {
+  const Variable p = with_grad(tensor({3, 4}, {2})), q = with_grad(tensor({3, 4}, {2}));
+  const auto refusal = [](const Variables& parameters) {
+    const std::string error = error_of([&] { grad_norm(parameters); });
+    CHECK(error_of([&] { clip_grad_norm(parameters, 1); }) == error);
+    return error;
+  };
+  CHECK(refusal({p, p * p}) ==
+        "ValueError: grad_norm: expected leaves, as only they keep a gradient; parameter 1 is the result of multiply");
+  CHECK(refusal({p, q, Variable()}) ==
+        "ValueError: grad_norm: expected leaves, as only they keep a gradient; parameter 2 is undefined");
+  CHECK(refusal({p, q, p}) == "ValueError: grad_norm: parameter 2 comes twice");
+  CHECK(identical(p.grad(), tensor({3, 4}, {2})));
+  CHECK(identical(q.grad(), tensor({3, 4}, {2})));
 }
