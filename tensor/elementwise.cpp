@@ -151,6 +151,9 @@ Tensor tanh(const Tensor& x) {
 Tensor erf(const Tensor& x) {
   return map(x, [](Scalar v) { return std::erf(v); });
 }
+Tensor erfc(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::erfc(v); });
+}
 Tensor relu(const Tensor& x) {
   return map(x, [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
 }

@@ -48,6 +48,8 @@ Tensor cos(const Tensor& x);
 Tensor tanh(const Tensor& x);
 /// The error function, 2/√π·∫_0^x exp(−t²) dt.
 Tensor erf(const Tensor& x);
+/// 1 − erf(x), accurate for large x.
+Tensor erfc(const Tensor& x);
 /// max(x, 0); NaN stays NaN.
 Tensor relu(const Tensor& x);
 

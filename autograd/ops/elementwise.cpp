@@ -1,11 +1,13 @@
 #include "autograd/ops/elementwise.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include "autograd/operation.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
+#include "tensor/kernels/broadcast.hpp"
 
 namespace xtg {
 
@@ -85,10 +87,9 @@ Variable exp(const Variable& x) {
       Keep::Output);
 }
 
-Variable expm1(const Variable& x) {
-  return record(
-      "expm1", expm1(x.value()), {x},
-      [](const Variable& dy, const Context& c) { return Variables{dy * (c.output() + Scalar{1})}; }, Keep::Output);
+Variable expm1(const Variable& x) {  // y + 1 has no digits left where y is −1 but for rounding
+  return record("expm1", expm1(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * exp(x.get())}; });
 }
 
 Variable log(const Variable& x) {
@@ -119,7 +120,7 @@ Variable rsqrt(const Variable& x) {
 
 Variable square(const Variable& x) {
   return record("square", square(x.value()), {x},
-                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * (Scalar{2} * x.get())}; });
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * x.get() * Scalar{2}}; });
 }
 
 Variable pow(const Variable& x, Scalar p) {
@@ -162,17 +163,46 @@ Variable cos(const Variable& x) {
                 [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * negative(sin(x.get()))}; });
 }
 
-Variable tanh(const Variable& x) {
+namespace {
+
+/// 1 − tanh²(x), a difference without digits where tanh is ±1 but for rounding: 4e/(1 + e)² with e = exp(−2|x|). Its
+/// derivative is −2·tanh(x) times itself.
+Variable tanh_slope(const Variable& x) {
+  Tensor slope(x.shape());
+  kernels::map(slope.data(), x.value().data(), slope.size(), [](Scalar v) {
+    const Scalar e = std::exp(-2 * std::abs(v));
+    return 4 * e / ((1 + e) * (1 + e));
+  });
   return record(
-      "tanh", tanh(x.value()), {x},
-      [](const Variable& dy, const Context& c) { return Variables{dy * (Scalar{1} - square(c.output()))}; },
+      "tanh_slope", std::move(slope), {x},
+      [x = Saved(x)](const Variable& dy, const Context& c) {
+        return Variables{dy * (Scalar{-2} * tanh(x.get()) * c.output())};
+      },
       Keep::Output);
 }
 
+/// 2/√π·exp(−x²). Beyond ±100 it is 0 in both types; x is limited to that because its derivative has the factor x, and
+/// 0·∞ is NaN.
+Variable erf_slope(const Variable& x) {
+  constexpr auto two_over_sqrt_pi = static_cast<Scalar>(1.1283791670955126);
+  return two_over_sqrt_pi * exp(negative(square(clamp(x, -100, 100))));
+}
+
+}  // namespace
+
+Variable tanh(const Variable& x) {
+  return record("tanh", tanh(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * tanh_slope(x.get())}; });
+}
+
 Variable erf(const Variable& x) {
-  return record("erf", erf(x.value()), {x}, [x = Saved(x)](const Variable& dy, const Context&) {
-    constexpr auto two_over_sqrt_pi = static_cast<Scalar>(1.1283791670955126);
-    return Variables{dy * (two_over_sqrt_pi * exp(negative(square(x.get()))))};
+  return record("erf", erf(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * erf_slope(x.get())}; });
+}
+
+Variable erfc(const Variable& x) {
+  return record("erfc", erfc(x.value()), {x}, [x = Saved(x)](const Variable& dy, const Context&) {
+    return Variables{negative(dy * erf_slope(x.get()))};
   });
 }
 

@@ -55,6 +55,8 @@ const std::vector<Unary>& unaries() {
        [](double x) { return -std::cos(x); }, [](double x) { return std::sin(x); }},
       {"erf", erf, [](double x) { return std::erf(x); }, erf1, [](double x) { return -2 * x * erf1(x); },
        [](double x) { return (4 * x * x - 2) * erf1(x); }},
+      {"erfc", erfc, [](double x) { return std::erfc(x); }, [](double x) { return -erf1(x); },
+       [](double x) { return 2 * x * erf1(x); }, [](double x) { return (2 - 4 * x * x) * erf1(x); }},
       {"abs(-x)", [](const Variable& x) { return abs(-x); }, [](double x) { return x; }, [](double) { return 1.0; },
        zero, zero},
       {"tanh", tanh, [](double x) { return std::tanh(x); }, tanh1,
