@@ -163,9 +163,14 @@ Indices argmax(const Tensor& x, int axis) {
   for (std::size_t i = 0; i < best.size(); ++i) {
     const Scalar* column = x.data() + i / inner * n * inner + i % inner;
     std::size_t first = 0;
-    for (std::size_t j = 1; j < n; ++j)
-      if (const Scalar v = column[j * inner], best = column[first * inner]; v > best || (v != v && best == best))
-        first = j;
+    Scalar largest = column[0];
+    for (std::size_t j = 1; j < n; ++j) {
+      const Scalar v = column[j * inner];
+      if (v <= largest) continue;
+      if (largest != largest) break;
+      first = j;  // larger, or the first NaN
+      largest = v;
+    }
     best.data()[i] = static_cast<std::int64_t>(first);
   }
   return best;

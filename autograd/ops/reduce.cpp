@@ -100,12 +100,14 @@ Variable logsumexp(const Variable& x, const Axes& axes, bool keepdims) {
   const Scalar infinity = std::numeric_limits<Scalar>::infinity();
   Tensor largest = max(x.value(), axes, true);
   const Mask none = less_equal(largest, -infinity);  // exp(x) is 0 everywhere
+  const Variable shares(tie_shares(x.value(), largest));
   // The shift cancels, so it is a constant. Where it would be infinite there is none, for ∞ − ∞ is NaN.
   for (Scalar& v : largest)
     if (!std::isfinite(v)) v = 0;
   const Variable shift(std::move(largest));  // x's shape, reduced axes 1
-  const Variable total = sum(exp(x - shift), axes, true);
-  const Variable y = log(where(none, Variable(scalar(1)), total)) + shift;
+  // Σ exp(x − shift) less 1, which is the largest element's: what is left may be too small to show in the sum.
+  const Variable rest = sum(exp(x - shift) - shares, axes, true);
+  const Variable y = log1p(where(none, Variable(scalar(0)), rest)) + shift;
   return reshape(where(none, Variable(scalar(-infinity)), y), reduced_shape(x.shape(), reduced, keepdims));
 }
 

@@ -9,6 +9,9 @@
 #include "autograd/grad_mode.hpp"
 #include "autograd/ops/activation.hpp"
 #include "autograd/ops/elementwise.hpp"
+#include "autograd/ops/loss.hpp"
+#include "autograd/ops/reduce.hpp"
+#include "autograd/ops/shaping.hpp"
 #include "tensor/elementwise.hpp"
 #include "tests/testing.hpp"
 
@@ -180,4 +183,76 @@ TEST_CASE("tails: the logarithm of the sigmoid has derivative 1 far to the left,
         const double slope = static_cast<double>(grad({log(sigmoid(x))}, {x}, {}, options)[0].item());
         CHECK(slope == doctest::Approx(1 / (1 + std::exp(at_x))).epsilon(1e-6));
       }
+}
+
+TEST_CASE("tails: the sigmoid loss of every logit, with targets of 0, 1 and between") {
+  // t·log(1 + e^−x) + (1 − t)·log(1 + e^x); where a factor is 0, the term does not count.
+  struct Target {
+    double t;
+    Formula f, d1;
+  };
+  const std::vector<Target> targets = {
+      {0, softplus_of, logistic},
+      {1, [](Real x) { return softplus_of(-x); }, [](Real x) { return -logistic(-x); }},
+      {0.25, [](Real x) { return (softplus_of(-x) + 3 * softplus_of(x)) / 4; },
+       [](Real x) { return (3 * logistic(x) - logistic(-x)) / 4; }}};
+  for (const bool derived : {false, true})
+    for (const Target& target : targets) {
+      CAPTURE(derived);
+      CAPTURE(target.t);
+      const DerivedGradients mode(derived);
+      const Variable x(whole_range(), true), t(full({1}, static_cast<Scalar>(target.t)));
+      Variables losses;
+      for (const Variable& logit : split(x, std::vector<std::size_t>(x.size(), 1), 0))
+        losses.push_back(binary_cross_entropy_with_logits(logit, t));
+      check_to_second_order(x, stack(losses), target.f, target.d1, logistic1);
+    }
+}
+
+TEST_CASE("tails: logsumexp of x and 0 is softplus(x)") {
+  std::vector<double> list;
+  for (const Scalar v : whole_range())
+    if (v < Limits::infinity()) list.push_back(static_cast<double>(v));  // ∞ has no softmax, which is the derivative
+  const Variable x(tensor(list, {list.size(), 1}), true);
+  const Variable y = logsumexp(concatenate({x, Variable(zeros(x.shape()))}, 1), {1}, true);
+  check_everywhere("value", x.value(), y.value(), softplus_of);
+  check_everywhere("derivative", x.value(), grad({y}, {x}, {Variable(ones(x.shape()))})[0].value(), logistic);
+}
+
+TEST_CASE("tails: softmax, its logarithm and cross-entropy of two logits are functions of their difference") {
+  // p_0 = σ(x_0 − x_1). An infinite largest logit has no softmax.
+  for (const bool derived : {false, true})
+    for (const double offset : {0.0, 64.0, -1000.0, 1048576.0, 1e16}) {
+      CAPTURE(derived);
+      CAPTURE(offset);
+      const DerivedGradients mode(derived);
+      std::vector<double> list;  // differences that the addition of the offset leaves as they are
+      for (const Scalar v : whole_range()) {
+        const auto base = static_cast<Scalar>(offset), difference = (v + base) - base;
+        if (offset == 0 ? v < Limits::infinity()
+                        : std::isfinite(difference) && (difference + base) - base == difference)
+          list.push_back(static_cast<double>(difference));
+      }
+      const std::size_t n = list.size();
+      const Variable x(tensor(list, {n, 1}), true), base(full({n, 1}, static_cast<Scalar>(offset)));
+      const Variable logits = concatenate({x + base, base}, 1);
+      const auto column = [](const Variable& y, std::size_t k) { return split(y, {1, 1}, 1)[k]; };
+      const Indices labels(Shape{1}, 0);
+      Variables losses;
+      for (const Variable& row : split(logits, std::vector<std::size_t>(n, 1), 0))
+        losses.push_back(cross_entropy(row, labels));
+      const auto minus_log = [](Real v) { return softplus_of(-v); };
+      const auto slope = [](Real v) { return -logistic(-v); };
+      SUBCASE("softmax") {
+        check_to_second_order(x, column(softmax(logits), 0), logistic, logistic1, logistic2);
+        check_to_second_order(
+            x, column(softmax(logits), 1), [](Real v) { return logistic(-v); }, [](Real v) { return -logistic1(v); },
+            [](Real v) { return -logistic2(v); });
+      }
+      SUBCASE("log_softmax") {
+        check_to_second_order(x, -column(log_softmax(logits), 0), minus_log, slope, logistic1);
+        check_to_second_order(x, -column(log_softmax(logits), 1), softplus_of, logistic, logistic1);
+      }
+      SUBCASE("cross_entropy") { check_to_second_order(x, unsqueeze(stack(losses), 1), minus_log, slope, logistic1); }
+    }
 }
