@@ -5,6 +5,7 @@
 
 #include "autograd/grad_mode.hpp"
 #include "nn/data/loader.hpp"
+#include "nn/train/metrics.hpp"
 #include "tensor/create.hpp"
 #include "tensor/error.hpp"
 #include "tensor/shape.hpp"
@@ -18,12 +19,9 @@ constexpr std::size_t batch_size = 256;
 }  // namespace
 
 std::size_t count_correct(const Tensor& logits, const Indices& labels) {
-  const std::size_t classes = logits.shape()[1];
+  const Indices answers = predicted_classes(logits);
   std::size_t correct = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const Scalar* row = logits.data() + i * classes;
-    correct += std::max_element(row, row + classes) - row == labels.data()[i];
-  }
+  for (std::size_t i = 0; i < labels.size(); ++i) correct += answers.data()[i] == labels.data()[i];
   return correct;
 }
 
