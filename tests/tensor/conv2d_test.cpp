@@ -191,10 +191,11 @@ TEST_CASE("conv2d: no pass of a CIFAR ResNet runs on a reference implementation"
       CAPTURE(to_string(g.input_shape()));
       CHECK_FALSE(name.empty());
       CHECK_FALSE(contains(name, "ref"));
-      // Where oneDNN is there, it is what runs: its reference loops would have been given up for the matrix product.
+#ifdef __x86_64__  // on ARM, oneDNN has reference loops alone, and they are given up for the matrix product
       const std::string onednn =
           kernels::onednn_implementation(g, pass, kernels::chosen_algorithm(g, pass, false), false);
       CHECK(name == (onednn.empty() ? "gemm" : onednn));
+#endif
 #ifdef XTGRAD_DOUBLE
       CHECK(name == "gemm");
 #endif
