@@ -35,9 +35,10 @@ struct InputReport {
   double analytic_against_numeric = 0, derived_against_numeric = 0;
   double largest_gradient = 0;    // a check of a gradient that is zero shows nothing
   std::size_t worst_element = 0;  // where two of the three differ most: row-major position, or number of the direction
-  /// "ok", or which one is the odd one out: "analytic" stands for fused and by hand, "the backward" for one that has no
-  /// other form to compare with. It is that, and not the finite difference, if the function is smooth there: if slopes
-  /// on both sides, and with half the step, agree. Or "nothing was compared: …", with the reason.
+  /// "ok", or which one is the odd one out: "analytic" stands for fused and by hand, "the backward" for all forms, as
+  /// where an operation has only one. If all forms agree, and the difference does not, the backward is wrong where the
+  /// slopes on both sides agree, and those with half the step; else the finite difference is. Or why there is no such
+  /// verdict: "nothing was compared: …", "not judged: …", "the function gives another result each time".
   std::string verdict;
 };
 

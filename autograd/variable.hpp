@@ -52,8 +52,8 @@ class Variable {
   bool is_leaf() const { return node_ && node_->is_leaf(); }
 
   bool has_grad() const { return node_ && node_->grad; }
-  /// What backward() has accumulated. Throws ValueError if there is nothing; for the result of an operation, too, as only
-  /// leaves keep a gradient: register_hook shows that of a result, and the function grad computes it.
+  /// What backward() has accumulated. Throws ValueError if there is nothing. Only leaves keep a gradient: register_hook
+  /// shows that of a result, and the function grad computes it.
   const Tensor& grad() const { return mutable_grad(); }
   Tensor& mutable_grad() const;
   void zero_grad();
@@ -66,9 +66,9 @@ class Variable {
   /// Calls `hook` with the complete gradient of this Variable in every later walk that reaches it, before the gradient
   /// flows on or is added to grad(); what the hook returns takes its place, unless it is undefined. For looking at
   /// gradients, clipping, scaling. Hooks run in the order in which they were registered, and must not modify their
-  /// argument: other gradients may share its numbers. Throws ValueError unless this requires a gradient; the walk throws
-  /// ShapeError if the replacement has another shape. Returns a number for remove_hook, which throws ValueError for one
-  /// that is not there.
+  /// argument: other gradients may share its numbers. Throws ValueError unless this requires a gradient; the walk
+  /// throws ShapeError if the replacement has another shape. Returns a number for remove_hook, which throws ValueError
+  /// for one that is not there.
   ///
   /// The walk that releases an operation lets go of the hooks of its result. A leaf's hooks stay: one that captures the
   /// leaf itself keeps it alive, until remove_hook. Capture `leaf.detach()` instead; it shares the numbers alone.
