@@ -61,7 +61,8 @@ Mask greater(const Tensor& a, const Tensor& b);
 Mask greater_equal(const Tensor& a, const Tensor& b);
 Mask equal(const Tensor& a, const Tensor& b);
 Mask not_equal(const Tensor& a, const Tensor& b);
-/// a where the mask is true, else b; the three shapes broadcast.
+/// a where the mask is true, else b; the three shapes broadcast. Throws ShapeError for a mask that does not have as
+/// many values as its shape says.
 Tensor where(const Mask& mask, const Tensor& a, const Tensor& b);
 /// 0 where y ≤ 0, else dy (also where y is NaN): the gradient of relu from its output. Same shapes.
 Tensor relu_backward(const Tensor& dy, const Tensor& y);

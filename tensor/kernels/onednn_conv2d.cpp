@@ -5,6 +5,7 @@
 
 #if defined(XTGRAD_ONEDNN) && !defined(XTGRAD_DOUBLE)
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <map>
@@ -147,10 +148,13 @@ Cache& cache() {
   return *instance;
 }
 
+/// oneDNN computes places in int, so windows that reach far beyond an image are left to the matrix product.
+constexpr std::size_t kFar = std::size_t{1} << 15;
+
 /// The plan for a request, null where there is none or an array is empty: there oneDNN would leave the result as it is.
 PlanPtr plan_for(const Request& request) {
   const Conv2dGeometry& g = request.geometry;
-  if (g.n * g.h * g.w * g.in * g.out == 0) return nullptr;
+  if (g.n * g.h * g.w * g.in * g.out == 0 || std::max({g.stride, g.padding, g.dilation}) > kFar) return nullptr;
   Cache& c = cache();
   const Key key = key_of(request);
   const std::lock_guard<std::mutex> lock(c.mutex);

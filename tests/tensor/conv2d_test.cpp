@@ -272,7 +272,9 @@ TEST_CASE("conv2d: bad arguments are refused") {
   CHECK(error(x, zeros({6, 2, 3, 3}), 1, 0, 2, 1) ==
         "ShapeError: conv2d: a kernel of 2 x 3 with dilation 2 does not fit into (2, 5, 4, 3) with padding 0");
   CHECK(error(x, zeros({6, 2, 2, 3}), 1, 1, static_cast<std::size_t>(-1), 1) ==
-        "ShapeError: conv2d: a kernel of 2 x 2 with dilation 18446744073709551615 does not fit into (2, 5, 4, 3) with "
+        "ValueError: conv2d: dilation -1 is not a size (0 … 2^48)");
+  CHECK(error(x, zeros({6, 2, 2, 3}), 1, 1, std::size_t{1} << 48, 1) ==
+        "ShapeError: conv2d: a kernel of 2 x 2 with dilation 281474976710656 does not fit into (2, 5, 4, 3) with "
         "padding 1");
   const Tensor bias = zeros({5});
   CHECK(error_of([&] { conv2d(x, w, &bias, 1, 1); }) == "ShapeError: conv2d: expected bias of shape (6), got (5)");
