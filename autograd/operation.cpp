@@ -23,7 +23,10 @@ Variable make_result(const char* name, std::shared_ptr<Storage> storage, const I
                      Keep keep) {
   NodePtr node(new Node(name, storage->value.shape(), true));
   node->inputs.reserve(inputs.size());
-  for (const Variable& input : inputs) node->inputs.push_back({input.node(), !input.requires_grad()});
+  for (const Variable& input : inputs) {
+    require_recorded_shape(name, input);
+    node->inputs.push_back({input.node(), !input.requires_grad()});
+  }
   node->backward = std::move(backward);
   if (keep == Keep::Output || KeepValues::current()) keep_value(*node, storage);
   if (KeepValues::current())
@@ -95,8 +98,7 @@ class ArrayBackward {
 
 Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep) {
   if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
-  auto storage = std::make_shared<Storage>();
-  storage->value = std::move(value);
+  auto storage = std::make_shared<Storage>(std::move(value));
   return checked(name, make_result(name, std::move(storage), inputs, std::move(backward), keep), inputs);
 }
 

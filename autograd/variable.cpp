@@ -7,8 +7,7 @@
 
 namespace xtg {
 
-Variable::Variable(Tensor value, bool requires_grad) : storage_(std::make_shared<Storage>()) {
-  storage_->value = std::move(value);
+Variable::Variable(Tensor value, bool requires_grad) : storage_(std::make_shared<Storage>(std::move(value))) {
   node_ = NodePtr(new Node("leaf", storage_->value.shape(), requires_grad));
 }
 

@@ -15,6 +15,8 @@ namespace xtg {
 
 /// The numbers of a Variable, shared by its handles, and how often they were modified.
 struct Storage {
+  explicit Storage(Tensor&& array) : value(std::move(array)) {}
+
   Tensor value;
   std::uint64_t version = 0;
 };
@@ -30,7 +32,8 @@ struct Storage {
 ///
 /// Modifying: operations note the version of the numbers that they save, and mutable_value() raises it, so a backward
 /// that would read modified numbers throws instead. A reference from mutable_value() that is kept and written through
-/// after a later operation saved the numbers escapes this: take it anew for each modification.
+/// after a later operation saved the numbers escapes this: take it anew for each modification. The shape stays as it
+/// was recorded: an array of another shape needs a new Variable, and operations and backward() refuse it (ShapeError).
 class Variable {
  public:
   /// Undefined: stands for an absent argument or gradient.
@@ -91,6 +94,12 @@ class Variable {
 };
 
 using Variables = std::vector<Variable>;
+
+/// Throws ShapeError, naming `operation`, if x's array was replaced by one of another shape than its node recorded, by
+/// which backwards read and write.
+inline void require_recorded_shape(const char* operation, const Variable& x) {
+  if (x.defined()) require_recorded_shape(operation, *x.node(), x.storage()->value.shape());
+}
 
 /// Gradients of Σ_i <outputs_i, grad_outputs_i> with respect to `inputs`, leaves or not; no leaf's grad() is touched.
 /// grad_outputs may be empty for one-element outputs. With create_graph the gradients are recorded themselves, so that

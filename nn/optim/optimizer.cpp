@@ -43,10 +43,23 @@ Optimizer::Optimizer(const char* name, const NamedVariables& parameters, std::ve
   }
 }
 
+/// Not by require: texts for every parameter would take their time. A state is (0) before the first step.
+void Optimizer::require_shapes(const Entry& entry) const {
+  const Variable& p = entry.parameter;
+  require_recorded_shape(name_.c_str(), p);
+  if (p.has_grad() && p.grad().shape() != p.shape())
+    throw ShapeError(fmt::format("{}: expected a gradient of shape {} for the parameter '{}', got {}", name_,
+                                 to_string(p.shape()), entry.name, to_string(p.grad().shape())));
+  for (const Tensor& array : entry.arrays)
+    if (array.shape() != p.shape() && array.shape() != Shape{0})
+      throw ShapeError(fmt::format("{}: the state of '{}' has shape {}, the parameter {}", name_, entry.name,
+                                   to_string(array.shape()), to_string(p.shape())));
+}
+
 void Optimizer::step(double lr) {
   require(std::isfinite(static_cast<Scalar>(lr)) && lr >= 0,
           "{}: the learning rate must be finite and at least 0, got {}", name_, lr);
-  for (const Entry& entry : entries_) require_gradient_fits(entry);  // before any parameter is changed
+  for (const Entry& entry : entries_) require_shapes(entry);  // before any parameter is changed
   for (Entry& entry : entries_) {
     if (!entry.parameter.has_grad()) continue;
     const Tensor& value = entry.parameter.value();
@@ -55,13 +68,6 @@ void Optimizer::step(double lr) {
     ++entry.steps;
     update(entry, lr);
   }
-}
-
-void Optimizer::require_gradient_fits(const Entry& entry) const {
-  const Variable& p = entry.parameter;
-  if (p.has_grad() && p.grad().shape() != p.shape())  // not by require: texts for every parameter would take their time
-    throw ShapeError(fmt::format("{}: expected a gradient of shape {} for the parameter '{}', got {}", name_,
-                                 to_string(p.shape()), entry.name, to_string(p.grad().shape())));
 }
 
 void Optimizer::zero_grad() {

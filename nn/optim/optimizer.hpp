@@ -29,8 +29,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Throws ValueError unless lr is finite, as a Scalar, and at least 0, and ShapeError for a gradient of another shape
-  /// than its parameter's; it has changed nothing then.
+  /// Throws ValueError unless lr is finite, as a Scalar, and at least 0, and ShapeError if a parameter, its gradient or
+  /// its state was given another shape than was recorded; no parameter has moved then.
   void step(double lr);
   void zero_grad();
 
@@ -61,7 +61,7 @@ class Optimizer {
   virtual void update(Entry& entry, double lr) = 0;
 
  private:
-  void require_gradient_fits(const Entry& entry) const;
+  void require_shapes(const Entry& entry) const;
 
   const std::string name_;
   const std::vector<std::string> arrays_;

@@ -180,3 +180,33 @@ TEST_CASE("optimizer: a gradient of another shape is refused, and no parameter m
       CHECK(q.value() != ones({2}));
     }
 }
+
+TEST_CASE("optimizer: a parameter or a state that was given another shape is refused, and nothing moves") {
+  for (const std::size_t k : {0, 1, 2}) {
+    Variable first(ones({3}), true), p(ones({2}), true);
+    const auto optimizer = make(all_kinds[k], {{"first", first}, {"p", p}});
+    set_grad(first, full({3}, 7));
+    set_grad(p, full({2}, 7));
+    optimizer->step(0.1);
+    const Tensor before = first.value(), own = p.value();
+    const SafeTensors state = optimizer->state_dict();
+    const auto refusal = [&] { return error_of([&] { optimizer->step(0.1); }); };
+
+    p.mutable_value() = ones({100'000});
+    CHECK(refusal() ==
+          std::string("ShapeError: ") + names[k] +
+              ": 'leaf' was recorded with shape (2), but mutable_value() gave it an array of shape (100000); "
+              "make a new Variable");
+    SafeTensors other = state;
+    for (auto& [key, array] : other.tensors)
+      if (key.back() == 'p') array = zeros({100'000});
+    optimizer->load_state_dict(other);
+    p.mutable_value() = own;
+    CHECK(refusal() ==
+          std::string("ShapeError: ") + names[k] + ": the state of 'p' has shape (100000), the parameter (2)");
+    CHECK(identical(first.value(), before));
+    optimizer->load_state_dict(state);
+    CHECK(refusal() == "");
+    CHECK(!identical(first.value(), before));
+  }
+}
