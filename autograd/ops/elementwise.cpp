@@ -112,8 +112,8 @@ Variable rsqrt(const Variable& x) {
   return record(
       "rsqrt", rsqrt(x.value()), {x},
       [](const Variable& dy, const Context& c) {
-        const Variable y = c.output();
-        return Variables{dy * (Scalar{-0.5} * (y * square(y)))};
+        const Variable y = c.output();  // factor by factor: y³ may be out of range where dx is not
+        return Variables{dy * y * y * (Scalar{-0.5} * y)};
       },
       Keep::Output);
 }

@@ -35,8 +35,10 @@ Variable mean(const Variable& x, const Axes& axes, bool keepdims) {
 namespace {
 
 /// About the mean, not E[x²] − E[x]²: that difference of large numbers is lost in rounding where |mean| is large.
+/// Twice, for the mean is rounded: floats near 1e6 are 0.06 apart.
 Variable variance_composed(const Variable& x, const Axes& axes, bool keepdims, Scalar correction) {
-  return mean(square(x - mean(x, axes, true)), axes, keepdims) * correction;
+  const Variable about = x - mean(x, axes, true);
+  return mean(square(about - mean(about, axes, true)), axes, keepdims) * correction;
 }
 
 Variable variance_of(const char* name, const Variable& x, const Axes& axes, bool keepdims, bool unbiased) {
@@ -45,16 +47,19 @@ Variable variance_of(const char* name, const Variable& x, const Axes& axes, bool
   const std::size_t n = reduced_count(name, x.shape(), reduced);
   require(n > 1 || !unbiased, "{}: unbiased, expected two elements or more along the reduced axes of {}, got one", name,
           to_string(x.shape()));
-  const Scalar correction = unbiased ? static_cast<Scalar>(n) / static_cast<Scalar>(n - 1) : Scalar{1};
+  const std::size_t divisor = unbiased ? n - 1 : n;
+  const auto correction = static_cast<Scalar>(static_cast<double>(n) / static_cast<double>(divisor));
   return operation(
       "variance", {x}, [=](const Variables& v) { return variance_composed(v[0], axes, keepdims, correction); },
       [&] {
-        const Tensor average = mean(x.value(), axes, true);  // x's shape, reduced axes 1
-        return Computed{mean(square(x.value() - average), axes, keepdims) * correction,
+        // The mean, of x's shape with reduced axes 1, and what it lost in rounding.
+        const Tensor average = mean(x.value(), axes, true), about = x.value() - average;
+        const Tensor rest = mean(about, axes, true);
+        return Computed{mean(square(about - rest), axes, keepdims) * correction,
                         [=](const Tensor& dy, const Arguments& a) {
                           // x also moves the mean, but by that the variance changes by −2·mean(x − mean) = 0.
-                          const Tensor scale = reshape(dy, kept) * (2 * correction / static_cast<Scalar>(n));
-                          return analytic_gradients((a[0] - average) * scale);
+                          const Tensor scale = reshape(Scalar{2} * dy / static_cast<Scalar>(divisor), kept);
+                          return analytic_gradients((a[0] - average - rest) * scale);
                         }};
       });
 }
