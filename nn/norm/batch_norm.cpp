@@ -86,7 +86,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
 NormGradients batch_norm_eval_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                        const Tensor& gamma) {
   const Tensor x_hat = (x - mean) * rstd;
-  return {gamma * rstd * dy, sum_to(dy * x_hat, gamma.shape()), sum_to(dy, gamma.shape())};
+  return {rstd * (gamma * dy), sum_to(dy * x_hat, gamma.shape()), sum_to(dy, gamma.shape())};
 }
 
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& mean,
