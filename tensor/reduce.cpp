@@ -29,11 +29,11 @@ constexpr auto smaller = [](Scalar a, Scalar b) {
 };
 
 /// A sum of doubles, and beside it what its roundings lost, by Knuth's exact formula; together they have twice the
-/// digits (Ogita, Rump & Oishi 2005, doi:10.1137/030601818).
+/// digits (Ogita, Rump & Oishi 2005, doi:10.1137/030601818). Of this and of plain sums, either precision uses one.
 struct Compensated {
   Compensated() = default;  // not set
   Compensated(double v) : sum(v), lost(0) {}
-  friend Compensated operator+(Compensated a, Compensated b) {
+  [[maybe_unused]] friend Compensated operator+(Compensated a, Compensated b) {
     Compensated c;
     c.sum = a.sum + b.sum;
     const double of_b = c.sum - a.sum, of_a = c.sum - of_b;
@@ -45,13 +45,13 @@ struct Compensated {
 
 /// total/divisor as if it had been rounded once, so that the mean of equal numbers is that number. Infinities and NaN
 /// are those of the sum alone.
-inline double quotient(Compensated total, double divisor) {
+[[maybe_unused]] inline double quotient(Compensated total, double divisor) {
   const double q = total.sum / divisor, rest = std::fma(-q, divisor, total.sum) + total.lost;
   return std::isfinite(rest) ? q + rest / divisor : q;
 }
 /// The total of floats: a double has 29 binary digits more, enough for what the roundings lose. Where few numbers are
 /// summed, dividing by 1 would take longer than the sum.
-inline double quotient(double total, double divisor) { return divisor == 1 ? total : total / divisor; }
+[[maybe_unused]] inline double quotient(double total, double divisor) { return divisor == 1 ? total : total / divisor; }
 
 // What reduce() is given: how two values become one, from `start`, and how a total becomes an element of the result.
 struct Sum {
