@@ -41,7 +41,7 @@ for ((i = 0; i < 50; ++i)); do
   [[ $status -eq 0 && $(cat runs/*/config.toml | grep '^seed = [12]' | sort -u | wc -l) -eq 2 ]] || lost=$((lost + 1))
   for run in runs/*; do whole "$run" || mixed=$((mixed + 1)); done
 done
-echo "without --out: of 50 pairs $lost lost a training; $mixed directories are not whole"
+echo "# without --out: of 50 pairs $lost lost a training; $mixed directories are not whole"
 check 'without --out each has its own directory' test "$lost" -eq 0 -a "$mixed" -eq 0
 
 lost=0 mixed=0 refused=0
@@ -54,7 +54,7 @@ for ((i = 0; i < 50; ++i)); do
     2) grep -qE '^resnet_cifar: (another program is training in shared|shared already holds a run)' one two && refused=$((refused + 1)) ;;
   esac
 done
-echo "with one --out: of 50 pairs $refused had one refused by name, $lost lost one; $mixed directories are not whole"
+echo "# with one --out: of 50 pairs $refused had one refused by name, $lost lost one; $mixed directories are not whole"
 check 'with one --out one trains and one is refused' test "$lost" -eq 0 -a "$mixed" -eq 0 -a "$refused" -eq 50
 
 "$program" "${tiny[@]}" --out stopped > /dev/null
@@ -67,7 +67,7 @@ for ((i = 0; i < 50; ++i)); do
   [[ $status -eq 0 || $status -eq 2 ]] || lost=$((lost + 1))
   whole resumed || mixed=$((mixed + 1))
 done
-echo "--resume: of 50 pairs $lost failed; $mixed directories are not whole"
+echo "# --resume: of 50 pairs $lost failed; $mixed directories are not whole"
 check '--resume twice: one trains, the other waits for it or is refused' test "$lost" -eq 0 -a "$mixed" -eq 0
 check 'and nothing temporary is left' nothing_temporary
 
