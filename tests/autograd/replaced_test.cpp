@@ -107,7 +107,9 @@ const std::vector<GradientForm> kForms = {GradientForm::Fused, GradientForm::ByH
 
 TEST_CASE("replaced: an operation on a Variable that got an array of another shape is not recorded") {
   for (const GradientForm form : kForms)
-    for (const auto& [name, f] : operations()) {
+    for (const auto& operation : operations()) {
+      const std::string& name = operation.first;  // clang captures no structured bindings
+      const Unary& f = operation.second;
       CAPTURE(name);
       const GradientMode mode(form);
       Variable x(normal(kRecorded, 1), true);
@@ -134,8 +136,10 @@ TEST_CASE("replaced: the array of the issue, 100 million elements for two") {
 
 TEST_CASE("replaced: a backward does not start from an array of another shape") {
   for (const GradientForm form : kForms)
-    for (const auto& [name, f] : operations())
+    for (const auto& operation : operations())
       for (const Shape& other : {Shape{1}, Shape{}, kOther}) {
+        const std::string& name = operation.first;
+        const Unary& f = operation.second;
         CAPTURE(name);
         const GradientMode mode(form);
         const Variable x(normal(kRecorded, 1), true);
@@ -186,7 +190,9 @@ TEST_CASE("replaced: a constant, an input in the middle, a detached handle") {
 
 TEST_CASE("replaced: through a reference that was kept, whose version does not tell") {
   for (const GradientForm form : kForms)
-    for (const auto& [name, f] : operations()) {
+    for (const auto& operation : operations()) {
+      const std::string& name = operation.first;  // clang captures no structured bindings
+      const Unary& f = operation.second;
       CAPTURE(name);
       const GradientMode mode(form);
       Variable x(normal(kRecorded, 1), true);
@@ -206,7 +212,9 @@ TEST_CASE("replaced: through a reference that was kept, whose version does not t
 
 TEST_CASE("replaced: a hook that puts another array into the gradient it is shown") {
   for (const GradientForm form : kForms)
-    for (const auto& [name, f] : operations()) {
+    for (const auto& operation : operations()) {
+      const std::string& name = operation.first;  // clang captures no structured bindings
+      const Unary& f = operation.second;
       CAPTURE(name);
       const GradientMode mode(form);
       const Variable x(normal(kRecorded, 1), true);

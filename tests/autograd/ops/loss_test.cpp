@@ -284,7 +284,8 @@ TEST_CASE("loss: the sigmoid loss of infinite logits is 0 or infinite, and NaN f
       CHECK(max_error(d[1].value() + 1, ones({3})) < kTolerance);
     }
     const double infinite[][2] = {{inf, 0}, {inf, 0.5}, {-inf, 1}, {-inf, 0.5}};
-    for (const auto& [logit, target] : infinite) {
+    for (const auto& pair : infinite) {
+      const double logit = pair[0], target = pair[1];
       CAPTURE(logit);
       CAPTURE(target);
       const Variable v(tensor({logit}, {1}), true), target_of_v(tensor({target}, {1}), true);
