@@ -5,7 +5,7 @@
 namespace xtg::nn {
 
 /// √Σ g² over all elements of all gradients, summed in double; parameters without a gradient count as 0, and
-/// no parameters, too. Infinite or NaN if an element is, or if the sum overflows. Throws ValueError for a parameter
+/// no parameters, too. Infinite or NaN if an element is, and infinite if the norm is too large for a double. Throws ValueError for a parameter
 /// that is undefined, not a leaf, or comes twice (PyTorch counts it twice, and scales it twice).
 double grad_norm(const Variables& parameters);
 
