@@ -83,7 +83,7 @@ void check_forms(const Case& c, const Example& e, double tolerance, const std::p
   }
 }
 
-/// Normal numbers of this deviation about `offset` deviations; dy small enough that r²·Σ dx_hat·x_hat fits in a float.
+/// x of normal numbers with this deviation and a mean of `offset` deviations.
 Example example(const Case& c, double deviation, double offset) {
   Example e(c, 41);
   e.x = normal(c.shape, 42);
