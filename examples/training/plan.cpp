@@ -20,15 +20,7 @@ Values chosen_by(const CommandLine& line) {
   return chosen;
 }
 
-}  // namespace
-
-Plan make_plan(const CommandLine& line) {
-  return make_plan(line, line.out.empty() ? RunDirectory::numbered(line.runs + "/" + resolve(chosen_by(line)).dataset)
-                                          : RunDirectory(line.out));
-}
-
-Plan make_plan(const CommandLine& line, RunDirectory directory) {
-  const Values chosen = chosen_by(line);
+Plan plan_in(RunDirectory directory, const CommandLine& line, const Values& chosen) {
   const bool existing = line.resume || line.eval;
   Plan plan{{}, std::move(directory), {}};
   RunDirectory& run = plan.run;
@@ -60,4 +52,17 @@ Plan make_plan(const CommandLine& line, RunDirectory directory) {
   xtg::require(conflict.empty(), "cannot {} the run in {}: {}", line.eval ? "evaluate" : "resume", run.path(),
                conflict);
   return plan;
+}
+
+}  // namespace
+
+Plan make_plan(const CommandLine& line) {
+  const Values chosen = chosen_by(line);
+  return plan_in(
+      line.out.empty() ? RunDirectory::numbered(line.runs + "/" + resolve(chosen).dataset) : RunDirectory(line.out),
+      line, chosen);
+}
+
+Plan make_plan(const CommandLine& line, RunDirectory directory) {
+  return plan_in(std::move(directory), line, chosen_by(line));
 }
