@@ -101,31 +101,36 @@ std::vector<std::pair<std::string, Unary>> operations() {
 
 const Shape kRecorded = {2, 3, 4, 6}, kOther = {2, 3, 4, 12};
 
-const std::vector<GradientForm> kForms = {GradientForm::Fused, GradientForm::ByHand, GradientForm::Derived};
+/// Calls check(operation) for each of them, in each form of gradients.
+template <class Check>
+void for_each_operation(const Check& check) {
+  for (const GradientForm form : {GradientForm::Fused, GradientForm::ByHand, GradientForm::Derived})
+    for (const auto& operation : operations()) {
+      const std::string& name = operation.first;  // clang captures no structured bindings
+      CAPTURE(name);
+      const GradientMode mode(form);
+      check(operation.second);
+    }
+}
 
 }  // namespace
 
 TEST_CASE("replaced: an operation on a Variable that got an array of another shape is not recorded") {
-  for (const GradientForm form : kForms)
-    for (const auto& operation : operations()) {
-      const std::string& name = operation.first;  // clang captures no structured bindings
-      const Unary& f = operation.second;
-      CAPTURE(name);
-      const GradientMode mode(form);
-      Variable x(normal(kRecorded, 1), true);
-      f(x);
-      x.mutable_value() = normal(kOther, 2);
-      const std::string error = error_of([&] { f(x); });
-      CHECK(contains(error,
-                     ": 'leaf' was recorded with shape (2, 3, 4, 6), but mutable_value() gave it an array of "
-                     "shape (2, 3, 4, 12); make a new Variable"));
-      CHECK(starts_with(error, "ShapeError: "));
-      const NoGrad off;
-      CHECK(error_of([&] { f(x); }) == "");  // without the tape there is nothing to contradict
-    }
+  for_each_operation([](const Unary& f) {
+    Variable x(normal(kRecorded, 1), true);
+    f(x);
+    x.mutable_value() = normal(kOther, 2);
+    const std::string error = error_of([&] { f(x); });
+    CHECK(contains(error,
+                   ": 'leaf' was recorded with shape (2, 3, 4, 6), but mutable_value() gave it an array of "
+                   "shape (2, 3, 4, 12); make a new Variable"));
+    CHECK(starts_with(error, "ShapeError: "));
+    const NoGrad off;
+    CHECK(error_of([&] { f(x); }) == "");  // without the tape there is nothing to contradict
+  });
 }
 
-TEST_CASE("replaced: the array of the issue, 100 million elements for two") {
+TEST_CASE("replaced: 100 million elements where two were recorded") {
   Variable x(ones({2}), true);
   x.mutable_value() = ones({100'000'000});
   CHECK(error_of([&] { take(x, Indices(Shape{1}, 99'999'999)).backward(); }) ==
@@ -135,32 +140,28 @@ TEST_CASE("replaced: the array of the issue, 100 million elements for two") {
 }
 
 TEST_CASE("replaced: a backward does not start from an array of another shape") {
-  for (const GradientForm form : kForms)
-    for (const auto& operation : operations())
-      for (const Shape& other : {Shape{1}, Shape{}, kOther}) {
-        const std::string& name = operation.first;
-        const Unary& f = operation.second;
-        CAPTURE(name);
-        const GradientMode mode(form);
-        const Variable x(normal(kRecorded, 1), true);
-        Variable y = f(x);
-        if (y.shape() == other) continue;
-        const std::string recorded = to_string(y.shape());
-        y.mutable_value() = ones(other);
-        const std::string text = "was recorded with shape " + recorded +
-                                 ", but mutable_value() gave it an array of shape " + to_string(other);
-        const std::string implicit = error_of([&] { y.backward(true); });
-        const std::string given = error_of([&] { y.backward(ones(other), true); });
-        const std::string by_grad = error_of([&] { grad({y}, {x}, {Variable(ones(other))}); });
-        const std::string visited = error_of([&] { visit_gradients(y, Variable(ones(other)), [](auto&, auto&) {}); });
-        CHECK(contains(implicit, text));
-        CHECK(starts_with(implicit, "ShapeError: backward: "));
-        CHECK(contains(given, text));
-        CHECK(contains(by_grad, text));
-        CHECK(starts_with(by_grad, "ShapeError: grad: "));
-        CHECK(contains(visited, text));
-        CHECK(!x.has_grad());
-      }
+  for_each_operation([](const Unary& f) {
+    for (const Shape& other : {Shape{1}, Shape{}, kOther}) {
+      const Variable x(normal(kRecorded, 1), true);
+      Variable y = f(x);
+      if (y.shape() == other) continue;
+      const std::string recorded = to_string(y.shape());
+      y.mutable_value() = ones(other);
+      const std::string text =
+          "was recorded with shape " + recorded + ", but mutable_value() gave it an array of shape " + to_string(other);
+      const std::string implicit = error_of([&] { y.backward(true); });
+      const std::string given = error_of([&] { y.backward(ones(other), true); });
+      const std::string by_grad = error_of([&] { grad({y}, {x}, {Variable(ones(other))}); });
+      const std::string visited = error_of([&] { visit_gradients(y, Variable(ones(other)), [](auto&, auto&) {}); });
+      CHECK(contains(implicit, text));
+      CHECK(starts_with(implicit, "ShapeError: backward: "));
+      CHECK(contains(given, text));
+      CHECK(contains(by_grad, text));
+      CHECK(starts_with(by_grad, "ShapeError: grad: "));
+      CHECK(contains(visited, text));
+      CHECK(!x.has_grad());
+    }
+  });
 }
 
 TEST_CASE("replaced: grad() does not give a gradient of another shape than its input has") {
@@ -189,46 +190,36 @@ TEST_CASE("replaced: a constant, an input in the middle, a detached handle") {
 }
 
 TEST_CASE("replaced: through a reference that was kept, whose version does not tell") {
-  for (const GradientForm form : kForms)
-    for (const auto& operation : operations()) {
-      const std::string& name = operation.first;  // clang captures no structured bindings
-      const Unary& f = operation.second;
-      CAPTURE(name);
-      const GradientMode mode(form);
-      Variable x(normal(kRecorded, 1), true);
-      Tensor& numbers = x.mutable_value();
-      const Variable y = f(x);
-      numbers = ones({1});
-      const std::string error = error_of([&] { y.backward(ones(y.shape())); });
-      if (error.empty()) {  // nothing of x was saved: its gradient has the recorded shape
-        CHECK(x.grad().shape() == kRecorded);
-      } else {
-        CHECK(contains(error,
-                       "was recorded with shape (2, 3, 4, 6), but mutable_value() gave it an array of "
-                       "shape (1)"));
-      }
+  for_each_operation([](const Unary& f) {
+    Variable x(normal(kRecorded, 1), true);
+    Tensor& numbers = x.mutable_value();
+    const Variable y = f(x);
+    numbers = ones({1});
+    const std::string error = error_of([&] { y.backward(ones(y.shape())); });
+    if (error.empty()) {  // nothing of x was saved: its gradient has the recorded shape
+      CHECK(x.grad().shape() == kRecorded);
+    } else {
+      CHECK(contains(error,
+                     "was recorded with shape (2, 3, 4, 6), but mutable_value() gave it an array of "
+                     "shape (1)"));
     }
+  });
 }
 
 TEST_CASE("replaced: a hook that puts another array into the gradient it is shown") {
-  for (const GradientForm form : kForms)
-    for (const auto& operation : operations()) {
-      const std::string& name = operation.first;  // clang captures no structured bindings
-      const Unary& f = operation.second;
-      CAPTURE(name);
-      const GradientMode mode(form);
-      const Variable x(normal(kRecorded, 1), true);
-      const Variable y = f(x);
-      if (y.size() == 1) continue;
-      y.register_hook([](const Variable& gradient) {
-        Variable(gradient).mutable_value() = ones({1});
-        return Variable();
-      });
-      CHECK(contains(error_of([&] { y.backward(ones(y.shape())); }),
-                     "backward: the gradient of '" + std::string(y.node()->name) +
-                         "' has become one of shape (1), expected " + to_string(y.shape())));
-      CHECK(!x.has_grad());
-    }
+  for_each_operation([](const Unary& f) {
+    const Variable x(normal(kRecorded, 1), true);
+    const Variable y = f(x);
+    if (y.size() == 1) return;
+    y.register_hook([](const Variable& gradient) {
+      Variable(gradient).mutable_value() = ones({1});
+      return Variable();
+    });
+    CHECK(contains(error_of([&] { y.backward(ones(y.shape())); }),
+                   "backward: the gradient of '" + std::string(y.node()->name) +
+                       "' has become one of shape (1), expected " + to_string(y.shape())));
+    CHECK(!x.has_grad());
+  });
   // The gradient of a sum is one array for both of its inputs: the hook of one meets the other's.
   const Variable a(ones({2, 3}), true), b(ones({2, 3}), true);
   const Variable z = a + b;
