@@ -32,10 +32,12 @@ void prepare(const CommandLine& line, Settings& s) {
     xtg::require(!line.resume, "cannot resume this run: it is in bf16, which this build or processor does not have");
     fmt::print("bf16 needs a build with oneDNN and a processor with AVX512_BF16; going on in fp32\n");
   }
-  if (const std::string missing = xtg::missing_conv2d_algorithms(static_cast<std::size_t>(s.batch_size)); !missing.empty())
-    fmt::print("this build or processor does not have '{}'; another way takes its place, and the numbers differ in "
-               "their last bits from those that the run has had elsewhere\n",
-               missing);
+  if (const std::string missing = xtg::missing_conv2d_algorithms(static_cast<std::size_t>(s.batch_size));
+      !missing.empty())
+    fmt::print(
+        "this build or processor does not have '{}'; another way takes its place, and the numbers differ in "
+        "their last bits from those that the run has had elsewhere\n",
+        missing);
   if (!line.verbose && !line.autotune) return;
   const auto network = make_network(s, 10);
   s.conv_algorithms = show_convolutions(*network, static_cast<std::size_t>(s.batch_size), line.autotune);

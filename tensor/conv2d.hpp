@@ -99,8 +99,8 @@ void set_conv2d_algorithm(const Conv2dChoice& choice, Conv2dAlgorithm algorithm)
 /// table alone. Throws FormatError for any other text.
 std::string conv2d_algorithms();
 void set_conv2d_algorithms(const std::string& text);
-/// Those of conv2d_algorithms() that oneDNN does not have here for n images: version 3 has no Winograd on x86-64, for one.
-/// Another one computes in their place, whose last bits differ.
+/// Those of conv2d_algorithms() that oneDNN does not have here for n images: version 3 has no Winograd on x86-64, for
+/// one. Another one computes in their place, whose last bits differ.
 std::string missing_conv2d_algorithms(std::size_t n);
 
 /// Times every algorithm that oneDNN has for this pass on arrays of its sizes: seconds, the median of `repetitions`, in

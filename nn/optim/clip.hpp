@@ -5,8 +5,9 @@
 namespace xtg::nn {
 
 /// √Σ g² over all elements of all gradients, summed in double; parameters without a gradient count as 0, and
-/// no parameters, too. Infinite or NaN if an element is, and infinite if the norm is too large for a double. Throws ValueError for a parameter
-/// that is undefined, not a leaf, or comes twice (PyTorch counts it twice, and scales it twice).
+/// no parameters, too. Infinite or NaN if an element is, and infinite if the norm is too large for a double. Throws
+/// ValueError for a parameter that is undefined, not a leaf, or comes twice (PyTorch counts it twice, and scales it
+/// twice).
 double grad_norm(const Variables& parameters);
 
 /// Multiplies every gradient by max_norm/(norm + 1e-6) if that is below 1, so that grad_norm() is at most max_norm

@@ -26,7 +26,8 @@ struct Row {
 // Medians with two threads, reorders of the activations included (docs/performance.md). What is not listed is Direct:
 // with fewer channels, larger strides or other kernels the others lose or do not exist.
 #if XTGRAD_ONEDNN >= 3
-// Intel Xeon, oneDNN 3.7, which has no Winograd. Only with very many channels the blocked layout wins back its reorders.
+// Intel Xeon, oneDNN 3.7, which has no Winograd. Only with very many channels the blocked layout wins back its
+// reorders.
 constexpr std::array<Row, 2> kTable = {{
     {512, Conv2dPass::Forward, Conv2dAlgorithm::Blocked},
     {512, Conv2dPass::BackwardInput, Conv2dAlgorithm::Blocked},
