@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   std::string norm = "batch";
   std::size_t batch = 128, steps = 10, warm_up = 4;
   int threads = 2;
-  bool evaluation = false;
+  bool evaluation = false, exact = false;
   std::string precision = "fp32", form = "fused";
   CLI::App app("Times a training step on random images: forward, backward and SGD.");
   app.add_option("--arch", model.name, "the network")->capture_default_str();
@@ -60,12 +60,14 @@ int main(int argc, char** argv) {
       [] { fmt::print("bf16 is {}available\n", bfloat16_available() ? "" : "not "), throw CLI::Success(); },
       "say whether bf16 is available, and end");
   app.add_flag("--eval", evaluation, "forward only, in evaluation mode, off the tape");
+  app.add_flag("--exact", exact, "without Winograd");
   app.add_option("--gradients", form, "fused, by-hand or derived")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   const GradientMode mode(parse_gradient_form(form));
 
   set_num_threads(threads);
   set_matmul_precision(precision == "bf16" ? Precision::BFloat16 : Precision::Full);
+  set_exact_convolutions(exact);
   model.norm = parse_norm(norm);
   Generator random(1);
   const auto network = make_model(model, random);

@@ -231,7 +231,8 @@ TEST_CASE("conv2d algorithms: exact, an output depends on its window alone, and 
         CHECK(kernels::chosen_algorithm(g, pass, false) != Conv2dAlgorithm::Winograd);
         CHECK(!contains(conv2d_implementation(g, pass), "wino"));
         const Accuracy exact = accuracy(pass, g);
-        CHECK(exact.normal < 5e-7);
+        if (!set) MESSAGE(to_string(pass) << ", " << channels << " channels, exact: normal data " << exact.normal);
+        CHECK(exact.normal < 1e-6);
         CHECK(exact.outlier == 0);
         CHECK(exact.zeros == 0);
         CHECK(exact.infinity == 0);
