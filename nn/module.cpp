@@ -7,6 +7,7 @@
 #include <typeinfo>
 
 #include "autograd/grad_mode.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg::nn {
@@ -195,7 +196,8 @@ LoadReport compare_states(const std::string& subject, const char* shapes, const 
           " (expected floating-point numbers, got integers)");
 
   const auto list = [](const char* what, const std::vector<std::string>& paths) {
-    return paths.empty() ? "" : fmt::format("; {}: {}", what, fmt::join(paths, ", "));
+    const std::string names = excerpt(fmt::format("{}", fmt::join(paths, ", ")), 1000);
+    return paths.empty() ? "" : fmt::format("; {}: {}", what, names);
   };
   const bool fits = misshaped.empty() && of_another_kind.empty();
   require(fits && (!strict || (report.missing.empty() && report.unexpected.empty())), "{} does not fit{}{}{}{}",

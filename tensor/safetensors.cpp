@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/excerpt.hpp"
 #include "tensor/file.hpp"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -107,7 +108,8 @@ json parse_header(const std::string& path, const std::string& text) {
     if (event == json::parse_event_t::object_end) names.pop_back();
     if (event == json::parse_event_t::key) {
       const auto& name = value.get_ref<const std::string&>();
-      require<FormatError>(names.back().insert(name).second, "{}: the name '{}' comes twice in the header", path, name);
+      require<FormatError>(names.back().insert(name).second, "{}: the name '{}' comes twice in the header", path,
+                           excerpt(name));
     }
     return true;
   };
@@ -128,7 +130,7 @@ std::map<std::string, std::string> parse_metadata(const std::string& path, const
   require<FormatError>(metadata.is_object(), "{}: __metadata__ is not an object of strings", path);
   std::map<std::string, std::string> result;
   for (const auto& [name, value] : metadata.items()) {
-    require<FormatError>(value.is_string(), "{}: metadata '{}' is not a string", path, name);
+    require<FormatError>(value.is_string(), "{}: metadata '{}' is not a string", path, excerpt(name));
     result[name] = value.get<std::string>();
   }
   return result;
@@ -157,10 +159,10 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
   };
   const json type = field("dtype"), shape = field("shape"), offsets = field("data_offsets");
   const auto refuse = [&](const std::string& why) {
-    throw FormatError(fmt::format("{}: tensor '{}' {}", path, name, why));
+    throw FormatError(fmt::format("{}: tensor '{}' {}", path, excerpt(name), why));
   };
   if (!type.is_string() || !is_sizes(shape) || !is_sizes(offsets) || offsets.size() != 2)
-    refuse("needs a dtype, a shape and two data_offsets, found " + description.dump());
+    refuse("needs a dtype, a shape and two data_offsets, found " + excerpt(description.dump()));
   if (shape.size() > most_axes) refuse(fmt::format("has {} axes, expected at most {}", shape.size(), most_axes));
   Entry entry;
   entry.name = name;
@@ -168,19 +170,19 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
   entry.begin = offsets[0].get<std::size_t>();
   entry.end = offsets[1].get<std::size_t>();
   const std::size_t width = bytes_per_element(entry.type);
-  if (width == 0) refuse(fmt::format("has type {}, expected F16, BF16, F32, F64 or I64", entry.type));
+  if (width == 0) refuse(fmt::format("has type {}, expected F16, BF16, F32, F64 or I64", excerpt(entry.type)));
 
   std::size_t room = most_elements;  // for the sizes still to come; a 0 among them must not hide an overflow
   for (const json& item : shape) {
     const std::size_t size = item.get<std::size_t>();
-    if (size > room) refuse(fmt::format("has shape {}, expected at most 2^48 elements", shape.dump()));
+    if (size > room) refuse(fmt::format("has shape {}, expected at most 2^48 elements", excerpt(shape.dump())));
     room /= std::max<std::size_t>(size, 1);
     entry.elements *= size;
     entry.shape.push_back(size);
   }
   if (entry.begin > entry.end || entry.end - entry.begin != entry.elements * width)
-    refuse(fmt::format("of type {} and shape {}: expected {} bytes, found offsets {} to {}", entry.type, shape.dump(),
-                       entry.elements * width, entry.begin, entry.end));
+    refuse(fmt::format("of type {} and shape {}: expected {} bytes, found offsets {} to {}", entry.type,
+                       excerpt(shape.dump()), entry.elements * width, entry.begin, entry.end));
   return entry;
 }
 
@@ -196,10 +198,10 @@ std::vector<Entry> parse_entries(const std::string& path, const json& header, st
   for (const Entry& entry : entries) {
     require<FormatError>(entry.begin >= filled,
                          "{}: tensor '{}' begins at byte {} of the data and overlaps another that ends at {}", path,
-                         entry.name, entry.begin, filled);
+                         excerpt(entry.name), entry.begin, filled);
     require<FormatError>(entry.begin == filled,
                          "{}: tensor '{}' begins at byte {} of the data, expected {}: no tensor fills the gap", path,
-                         entry.name, entry.begin, filled);
+                         excerpt(entry.name), entry.begin, filled);
     filled = entry.end;
   }
   require<FormatError>(filled <= data_size, "{}: truncated: expected {} bytes of data, found {}", path, filled,
@@ -220,7 +222,7 @@ void verify_checksum(const std::string& path, const std::map<std::string, std::s
   std::string found = "none";
   if (at != std::string::npos) found = fmt::format("{:08x}", add_to_crc(header_crc(header), data, data_size));
   require<FormatError>(found == stored->second, "{}: checksum mismatch: expected {}, found {}: the file is damaged",
-                       path, stored->second, found);
+                       path, excerpt(stored->second), found);
 }
 
 /// IEEE 754 binary16: a sign, 5 bits of exponent with bias 15, 10 bits of fraction.

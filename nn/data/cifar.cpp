@@ -4,6 +4,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tensor/excerpt.hpp"
+#include "tensor/file.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg::nn {
@@ -52,11 +54,15 @@ std::vector<std::string> words(std::istream& in) {
 
 /// The names in the file, one a line; the official ones if it is not there.
 std::vector<std::string> class_names(const fs::path& file, const CifarRecord& record, const char* official) {
-  std::ifstream in(file);
-  std::istringstream built_in(official);
-  std::vector<std::string> names = in ? words(in) : words(built_in);
+  std::error_code error;
+  std::istringstream text(fs::exists(file, error) ? read_file(file.string()) : official);
+  std::vector<std::string> names = words(text);
   require<FormatError>(names.size() == record.classes, "{}: {} has {} class names, expected {}", record.name,
                        file.string(), names.size(), record.classes);
+  for (const std::string& name : names)
+    require<FormatError>(excerpt(name) == name,
+                         "{}: {} has the class name '{}', expected at most 100 printable letters", record.name,
+                         file.string(), excerpt(name));
   return names;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "nn/models/vgg.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace xtg::nn {
 namespace {
@@ -34,7 +35,7 @@ const Architecture& find_architecture(const std::string& name) {
   std::string names;
   for (const Architecture& architecture : kArchitectures)
     names += (names.empty() ? "" : ", ") + std::string(architecture.name);
-  throw ValueError(fmt::format("unknown architecture '{}', expected one of {}", name, names));
+  throw ValueError(fmt::format("unknown architecture '{}', expected one of {}", excerpt(name), names));
 }
 
 std::unique_ptr<Module> make_model(const ModelOptions& o, Generator& generator) {

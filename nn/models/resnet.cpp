@@ -10,6 +10,7 @@
 #include "autograd/ops/shaping.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace xtg::nn {
 namespace {
@@ -257,7 +258,7 @@ ResidualPlan plan_of(const ImageNetResNetOptions& options) {
 Stem parse_stem(const std::string& name) {
   if (name == "cifar") return Stem::Cifar;
   if (name == "imagenet") return Stem::ImageNet;
-  throw ValueError(fmt::format("unknown stem '{}', expected one of cifar, imagenet", name));
+  throw ValueError(fmt::format("unknown stem '{}', expected one of cifar, imagenet", excerpt(name)));
 }
 
 ResidualNetwork::ResidualNetwork(const ResidualPlan& plan, Generator& generator) : plan_(plan) {
@@ -309,8 +310,8 @@ std::unique_ptr<Module> ImageNetResNet::make_like() const {
 std::size_t parse_resnet(const std::string& name) {
   for (const std::size_t depth : kDepths)
     if (name == "resnet" + std::to_string(depth)) return depth;
-  throw ValueError(
-      fmt::format("unknown architecture '{}', expected one of resnet{}", name, fmt::join(kDepths, ", resnet")));
+  throw ValueError(fmt::format("unknown architecture '{}', expected one of resnet{}", excerpt(name),
+                               fmt::join(kDepths, ", resnet")));
 }
 
 }  // namespace xtg::nn

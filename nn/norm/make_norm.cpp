@@ -7,6 +7,7 @@
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
 #include "nn/norm/layer_norm.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace xtg::nn {
 namespace {
@@ -42,7 +43,7 @@ NormKind parse_norm(const std::string& name) {
     if (name == row.name) return row.kind;
     names += (names.empty() ? "" : ", ") + std::string(row.name);
   }
-  throw ValueError(fmt::format("unknown norm '{}', expected one of {}", name, names));
+  throw ValueError(fmt::format("unknown norm '{}', expected one of {}", excerpt(name), names));
 }
 
 std::string to_string(NormKind kind) { return row_of(kind).name; }

@@ -5,6 +5,7 @@
 #include "nn/module.hpp"
 #include "tensor/create.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace xtg::nn {
 
@@ -12,7 +13,7 @@ OptimizerKind parse_optimizer(const std::string& name) {
   if (name == "sgd") return OptimizerKind::Sgd;
   if (name == "adam") return OptimizerKind::Adam;
   if (name == "adamw") return OptimizerKind::AdamW;
-  throw ValueError(fmt::format("unknown optimizer '{}', expected sgd, adam or adamw", name));
+  throw ValueError(fmt::format("unknown optimizer '{}', expected sgd, adam or adamw", excerpt(name)));
 }
 
 NamedVariables numbered(const Variables& parameters) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace xtg::nn {
 
@@ -12,7 +13,7 @@ ScheduleKind parse_schedule(const std::string& name) {
   if (name == "step") return ScheduleKind::Step;
   if (name == "cosine") return ScheduleKind::Cosine;
   if (name == "constant") return ScheduleKind::Constant;
-  throw ValueError(fmt::format("unknown schedule '{}', expected one-cycle, step, cosine or constant", name));
+  throw ValueError(fmt::format("unknown schedule '{}', expected one-cycle, step, cosine or constant", excerpt(name)));
 }
 
 double learning_rate(ScheduleKind kind, double peak, std::size_t step, std::size_t total) {

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <utility>
 
+#include "tensor/excerpt.hpp"
+
 namespace xtg::nn {
 
 namespace {
@@ -42,13 +44,15 @@ class NumberReader {
       : next_(text.data()), end_(next_ + text.size()), what_(std::move(what)) {}
 
   bool at_end() const { return next_ == end_; }
+  const std::string& what() const { return what_; }
 
   template <class Number>
   void read(Number& number) {
     const std::from_chars_result result = std::from_chars(next_, end_, number);
-    require<FormatError>(result.ec == std::errc(), "{} is not a list of numbers", what_);
+    const bool separated = result.ptr == end_ || *result.ptr == ',' || *result.ptr == '\n';
+    require<FormatError>(result.ec == std::errc() && separated, "{} is not a list of numbers", what_);
     next_ = result.ptr;
-    if (next_ != end_) ++next_;  // the separator
+    if (next_ != end_) ++next_;
   }
 
  private:
@@ -73,6 +77,8 @@ std::vector<EpochResult> parse_epochs(NumberReader reader) {
   while (!reader.at_end()) {
     EpochResult& e = epochs.emplace_back();
     reader.read(e.epoch);
+    require<FormatError>(e.epoch == epochs.size(), "{}: expected epoch {}, got {}", reader.what(), epochs.size(),
+                         e.epoch);
     for (double* number : {&e.train_loss, &e.train_accuracy, &e.test_loss, &e.test_accuracy, &e.learning_rate,
                            &e.seconds, &e.images_per_second}) {
       reader.read(*number);
@@ -110,7 +116,7 @@ Checkpoint load_checkpoint(const std::string& path) {
     return found->second;
   };
   require<FormatError>(entry(format_key) == format_name, "{}: expected the format '{}', found '{}'", path, format_name,
-                       entry(format_key));
+                       excerpt(entry(format_key)));
   TrainingProgress& progress = checkpoint.progress;
   progress.epochs = parse_epochs(NumberReader(entry("epochs"), path + ": the entry 'epochs'"));
   NumberReader under_way(entry("epoch_under_way"), path + ": the entry 'epoch_under_way'");

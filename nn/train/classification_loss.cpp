@@ -5,6 +5,7 @@
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/loss.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/indexing.hpp"
 #include "tensor/shape.hpp"
 
@@ -13,7 +14,7 @@ namespace xtg::nn {
 LossKind parse_loss(const std::string& name) {
   if (name == "cross-entropy") return LossKind::CrossEntropy;
   if (name == "bce") return LossKind::BinaryCrossEntropy;
-  throw ValueError(fmt::format("unknown loss '{}', expected cross-entropy or bce", name));
+  throw ValueError(fmt::format("unknown loss '{}', expected cross-entropy or bce", excerpt(name)));
 }
 
 Variable classification_loss(LossKind kind, const Variable& logits, const Indices& labels, double label_smoothing) {

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/kernels/onednn_conv2d.hpp"
 #include "tensor/precision.hpp"
 
@@ -126,7 +127,8 @@ void set_conv2d_algorithms(const std::string& text) {
     // sscanf is lenient, so what was read is written again and compared.
     const std::string trimmed = entry.substr(entry.compare(0, 1, " ") == 0 ? 1 : 0);
     require<FormatError>(fields == 13 && p && a && trimmed == entry_of(k, *a),
-                         "set_conv2d_algorithms: expected 'forward 8x8 64->64 kernel …: direct', got '{}'", entry);
+                         "set_conv2d_algorithms: expected 'forward 8x8 64->64 kernel …: direct', got '{}'",
+                         excerpt(entry));
   }
   kernels::Tuned& t = kernels::tuned();
   const std::lock_guard<std::mutex> lock(t.mutex);

@@ -164,6 +164,10 @@ TEST_CASE("cifar10: the official files, in the folder or beside it") {
 
   write_text(folder + "/batches.meta.txt", "a\nb\n");
   CHECK(load(folder, false) == "cifar10: " + folder + "/batches.meta.txt has 2 class names, expected 10");
+  write_text(folder + "/batches.meta.txt", "a\nb\nc\nd\n\x1b[31m\nf\ng\nh\ni\nj\n");
+  CHECK(load(folder, false) == "cifar10: " + folder +
+                                   "/batches.meta.txt has the class name '\\x1b[31m', expected at most 100 printable "
+                                   "letters");
   CHECK(load(folder, true) == "cifar10: there is no file " + folder + "/data_batch_3.bin");
   fs::copy_file(folder + "/test_batch.bin", folder + "/data_batch_3.bin");
   fs::resize_file(folder + "/data_batch_3.bin", 30729999);

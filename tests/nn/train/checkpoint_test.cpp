@@ -133,6 +133,13 @@ TEST_CASE("checkpoint: other files are refused, by name") {
   save_safetensors(path, contents);
   CHECK(message() == path + ": the entry 'epochs' is not a list of numbers");
 
+  contents.metadata["epochs"] = "1,2.3;10.5;2.2;12;0.1;3.5;100\n";
+  save_safetensors(path, contents);
+  CHECK(message() == path + ": the entry 'epochs' is not a list of numbers");
+  contents.metadata["epochs"] = "1,2,3,4,5,6,7,8\n3,2,3,4,5,6,7,8\n";
+  save_safetensors(path, contents);
+  CHECK(message() == path + ": the entry 'epochs': expected epoch 2, got 3");
+
   contents.metadata["epochs"] = "";
   contents.metadata["epoch_under_way"] = "1,2,3";
   save_safetensors(path, contents);
