@@ -9,7 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE.parent.parent / "tools"))
+import wrong_call  # noqa: E402
+
 NORMS = ("batch", "group", "layer", "instance", "none")
 RATE, PEAK = r"([\d.]+) images/s", r"(\d+) MB"
 
@@ -133,10 +137,14 @@ def compare_tape(build, peer, rounds):
 
 
 def main(arguments):
-    if len(arguments) < 2 or arguments[0] in ("-h", "--help"):
+    if arguments and arguments[0] in ("-h", "--help"):
         print(__doc__)
         return
-    build, what = arguments[:2]
+    build, what = (arguments + ["", ""])[:2]
+    most = {"train": 2, "scaling": 2, "peer": 4}
+    if what not in most or len(arguments) > most[what] or (len(arguments) > 2 and not re.fullmatch("0*[1-9][0-9]{0,5}", arguments[2])):
+        wrong_call.refuse("compare.py", f"expected BUILD train|scaling|peer [ROUNDS] [PYTHON], got "
+                          f"{' '.join(arguments) or 'nothing'} (see --help)")
     if what == "train":
         train(build)
     elif what == "scaling":
@@ -149,4 +157,4 @@ def main(arguments):
         compare_tape(build, peer, rounds)
 
 
-main(sys.argv[1:])
+wrong_call.run("compare.py", lambda: main(sys.argv[1:]))

@@ -3,13 +3,19 @@ form. Needs PyTorch (Debian: python3-torch); nothing else in the project does.
 
 usage: peer.py train|eval NORM [fp32|bf16] [nchw|nhwc] [BATCH] [DEPTH] [THREADS] | norm warm|cold | tape
 """
+import re
 import resource
 import sys
 import time
+from pathlib import Path
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
+import wrong_call  # noqa: E402
 
 NORMS = {
     "batch": nn.BatchNorm2d,
@@ -125,9 +131,24 @@ def tape():
     print(f"tape: {median(seconds[5:]) * 1e3:.2f} us an operation")
 
 
+def check(arguments):
+    """Whether the call is one of those above."""
+    choices = {"train": [list(NORMS), ["fp32", "bf16"], list(LAYOUTS), None, None, None],
+               "norm": [["warm", "cold"]], "tape": []}
+    what, *rest = arguments or [""]
+    allowed = choices.get("train" if what == "eval" else what)
+    least = {"tape": 0}.get(what, 1)
+    if allowed is None or not least <= len(rest) <= len(allowed):
+        return False
+    return all(re.fullmatch("[1-9][0-9]{0,5}", word) if valid is None else word in valid
+               for word, valid in zip(rest, allowed))
+
+
 def main(arguments):
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if arguments and arguments[0] in ("-h", "--help"):
         print(__doc__)
+    elif not check(arguments):
+        wrong_call.refuse("peer.py", f"wrong arguments: {' '.join(arguments) or 'none'} (see --help)")
     elif arguments[0] in ("train", "eval"):
         train(arguments[0] == "eval", *arguments[1:4], *map(int, arguments[4:]))
     elif arguments[0] == "norm":

@@ -137,9 +137,13 @@ def main():
     arguments = sys.argv[1:]
     if len(arguments) == 2 and arguments[0] == "--check":
         sys.exit(0 if check(arguments[1]) else 1)
-    if len(arguments) > 1 or (arguments and arguments[0].startswith("-")):
+    if arguments in (["-h"], ["--help"]):
         print(__doc__.strip())
-        sys.exit(0 if arguments[0] in ("-h", "--help") else 2)
+        return
+    if len(arguments) > 1 or (arguments and arguments[0].startswith("-")):
+        print(f"make_pytorch_resnet20.py: expected at most one DIR, or --check FILE, got {arguments} (see --help)",
+              file=sys.stderr)
+        sys.exit(2)
     make(arguments[0] if arguments else HERE)
 
 

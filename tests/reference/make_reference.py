@@ -856,9 +856,12 @@ def resnet8():
 
 
 def main():
-    if len(sys.argv) > 2 or (len(sys.argv) == 2 and sys.argv[1].startswith("-")):
+    if sys.argv[1:] in (["-h"], ["--help"]):
         print(__doc__.strip())
-        sys.exit(0 if sys.argv[1] in ("-h", "--help") else 2)
+        return
+    if len(sys.argv) > 2 or sys.argv[-1].startswith("-"):
+        print(f"make_reference.py: expected at most one DIR, got {sys.argv[1:]} (see --help)", file=sys.stderr)
+        sys.exit(2)
     folder = sys.argv[1] if len(sys.argv) == 2 else os.path.dirname(os.path.abspath(__file__))
     for make in norms, ops, table, optim, resnet8:
         path = os.path.join(folder, make.__name__ + ".safetensors")
