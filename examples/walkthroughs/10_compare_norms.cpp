@@ -227,8 +227,13 @@ void range_figure() {
 
 int main(int argc, char** argv) {
   set_num_threads(1);
-  if (argc >= 4 && std::strcmp(argv[1], "measure") == 0)  // measure PART NORM [RATE]: rows for the table
-    return measure_part(argv[2], parse_norm(argv[3]), argc > 4 ? std::atof(argv[4]) : 0);
+  if (argc >= 4 && std::strcmp(argv[1], "measure") == 0) {  // measure PART NORM [RATE]: rows for the table
+    char* end = nullptr;
+    const double rate = argc > 4 ? std::strtod(argv[4], &end) : 0;
+    if (argc > 5 || (end != nullptr && (end == argv[4] || *end != '\0')))
+      return std::fprintf(stderr, "measure: expected PART NORM [RATE]\n"), 2;
+    return measure_part(argv[2], parse_norm(argv[3]), rate);
+  }
   return walk(argc, argv,
               {{"start", "the same beginning", same_start},
                {"scale", "weights too large or too small", scale},

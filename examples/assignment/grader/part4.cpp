@@ -13,6 +13,8 @@
 #include "assignment/grader/report.hpp"
 #include "assignment/grader/tape.hpp"
 #include "tensor/create.hpp"
+#include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace xtg::assignment {
 namespace {
@@ -159,7 +161,9 @@ Log read_log() {
     std::getline(fields, rate, ',');
     std::getline(fields, step, ',');
     std::getline(fields, loss, ',');
-    log[kind + "," + rate].push_back(std::strtod(loss.c_str(), nullptr));
+    char* end = nullptr;
+    log[kind + "," + rate].push_back(std::strtod(loss.c_str(), &end));
+    require(!loss.empty() && *end == '\0', "p4_log.csv: expected a loss, got '{}'", excerpt(loss));
   }
   for (const NormKind kind : kCompared)
     for (const double rate : kRates) {
