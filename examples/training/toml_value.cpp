@@ -1,8 +1,9 @@
 #include "examples/training/toml_value.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
-#include <cstring>
+#include <string_view>
 #include <system_error>
 
 #include "tensor/error.hpp"
@@ -45,18 +46,32 @@ bool is_out_of_range(const std::string& text, std::size_t at) {
   return std::from_chars(number.data(), number.data() + number.size(), value).ec == std::errc::result_out_of_range;
 }
 
-/// Refuses what the parser below us does not survive: its stack holds every part of a dotted key and every bracket, and
-/// it shifts by too much for some letters; and numbers that it makes others of. What it takes for a string or a comment
-/// may hold anything.
+/// Whether the brackets at `at`, with which a line begins, have a key in them, as [settings] and [[grid]] do.
+bool is_header(const std::string& text, std::size_t at) {
+  if (text.compare(at, 2, "[[") == 0) ++at;
+  at = text.find_first_not_of(" \t", at + 1);
+  return at != std::string::npos && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '-' ||
+                                     text[at] == '_' || text[at] == '"' || text[at] == '\'');
+}
+
+/// Refuses what the parser below us does not survive: its stack holds every part of a dotted key and every bracket, it
+/// shifts by too much for some letters, and takes for granted that a key stands behind [ and that brackets match; and
+/// numbers that it makes others of. What it takes for a string or a comment may hold anything.
 void check_text(const std::string& text, const std::string& source) {
   require<FormatError>(text.size() <= longest_file, "{}: {} bytes are too many for settings, expected at most {}",
                        source, text.size(), longest_file);
-  std::size_t line = 1, dots = 0, depth = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
+  std::size_t line = 1, dots = 0;
+  std::string open;  // brackets
+  bool line_begins = true;
+  const bool has_mark = text.compare(0, 3, "\xef\xbb\xbf") == 0;  // U+FEFF: some editors put it before everything
+  for (std::size_t at = has_mark ? 3 : 0; at < text.size(); ++at) {
     const char c = text[at];
+    const bool word_begins = line_begins || std::string_view(" \t\n=,.[{").find(text[at - 1]) != std::string_view::npos;
     if (c == '"' || c == '\'') {
+      require<FormatError>(word_begins, "{}:{}: a quote within a word", source, line);
       const std::size_t end = end_of_string(text, at);
       for (; at + 1 < end; ++at) line += text[at] == '\n';
+      line_begins = false;
       continue;
     }
     if (c == '#') {
@@ -64,22 +79,26 @@ void check_text(const std::string& text, const std::string& source) {
       continue;
     }
     line += c == '\n';
+    require<FormatError>(!line_begins || !open.empty() || c != '[' || is_header(text, at),
+                         "{}:{}: expected a key behind [", source, line);
+    line_begins = c == '\n' || (line_begins && (c == ' ' || c == '\t'));
     const bool opens = c == '[' || c == '{', closes = c == ']' || c == '}';
-    if (opens) ++depth;
-    if (closes && depth > 0) --depth;
+    if (closes) {
+      require<FormatError>(!open.empty() && open.back() == (c == ']' ? '[' : '{'), "{}:{}: {} closes what is not open",
+                           source, line, c);
+      open.pop_back();
+    }
+    if (opens) open += c;
     if (opens || closes || c == '=' || c == ',' || c == '\n') dots = 0;
     dots += c == '.';
-    const auto is_in = [&](const char* characters, std::size_t i) {
-      return std::strchr(characters, text[i]) != nullptr;
-    };
-    const bool begins = at == 0 || is_in(" \t\n=,[", at - 1);
-    require<FormatError>(!begins || !is_in("0123456789+-", at) || !is_out_of_range(text, at),
-                         "{}:{}: a number that a double cannot hold", source, line);
+    const bool number_begins = word_begins && std::string_view("0123456789+-").find(c) != std::string_view::npos;
+    require<FormatError>(!number_begins || !is_out_of_range(text, at), "{}:{}: a number that a double cannot hold",
+                         source, line);
     require<FormatError>(static_cast<unsigned char>(c) < 0x80,
                          "{}:{}: a letter outside of ASCII, or a damaged one: it can only stand in \"quotes\"", source,
                          line);
     require<FormatError>(dots <= most_dots, "{}:{}: a key has more than {} dots", source, line, most_dots);
-    require<FormatError>(depth <= deepest, "{}:{}: brackets are nested more than {} deep", source, line, deepest);
+    require<FormatError>(open.size() <= deepest, "{}:{}: brackets are nested more than {} deep", source, line, deepest);
   }
 }
 
