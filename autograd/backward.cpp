@@ -2,8 +2,10 @@
 // numbers visits each after all operations that used its result: its gradient is then complete. The frontier below is
 // the whole state: no sorting pass, no recursion.
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "autograd/anomaly.hpp"
 #include "autograd/grad_mode.hpp"
@@ -48,6 +50,7 @@ class Walk {
       Pending pending = std::move(frontier_.begin()->second);
       frontier_.erase(frontier_.begin());
       if (pending.node->notes) run_hooks(*pending.node, pending.gradient);
+      if (hooked_) require_shape(*pending.node, pending.gradient.shape());
       reached(*pending.node, pending.gradient);
       if (pending.node->is_leaf() || pending.node->serial == oldest_) continue;  // nothing beyond is asked for
       step(pending.node, pending.gradient);
@@ -55,8 +58,18 @@ class Walk {
   }
 
  private:
-  static void run_hooks(const Node& node, Variable& gradient) {
-    for (const auto& [id, hook] : std::vector(node.notes->hooks)) {  // a copy: a hook may remove itself
+  /// A hook may have put another array into the gradient, or into one that this one shares its array with.
+  static void require_shape(const Node& node, const Shape& shape) {
+    require<ShapeError>(shape == node.shape, "backward: the gradient of '{}' has become one of shape {}, expected {}",
+                        node.name, to_string(shape), to_string(node.shape));
+  }
+
+  void run_hooks(const Node& node, Variable& gradient) {
+    const auto& now = node.notes->hooks;
+    hooked_ = hooked_ || !now.empty();
+    for (const auto& [id, hook] : std::vector(now)) {  // a copy: a hook may remove itself, or one that comes after it
+      const auto is_this = [id = id](const auto& other) { return other.first == id; };
+      if (!hook || std::none_of(now.begin(), now.end(), is_this)) continue;
       const Variable replacement = hook(gradient);
       if (!replacement.defined()) continue;
       require<ShapeError>(replacement.shape() == node.shape, "{}: a hook returned a gradient of shape {}, expected {}",
@@ -81,11 +94,17 @@ class Walk {
                                      node->name, to_string(gradients[i].shape()), i, to_string(input->shape)));
       add(input, std::move(gradients[i]));
     }
-    if (retain_) return;
-    node->released = true;
-    node->backward = nullptr;
-    node->inputs.clear();
-    node->output.reset();
+    if (!retain_) release(*node);
+  }
+
+  static void release(Node& node) {
+    node.released = true;
+    node.backward = nullptr;
+    node.inputs.clear();
+    node.output.reset();
+    if (!node.notes) return;
+    std::vector<GradientHook> spent;  // one that holds its own Variable would keep it; the numbers stay for remove_hook
+    for (auto& [id, hook] : node.notes->hooks) spent.push_back(std::exchange(hook, nullptr));
   }
 
   Variables backward_of(const Node& node, const Variable& dy) const {
@@ -100,6 +119,7 @@ class Walk {
   }
 
   const bool create_graph_, retain_;
+  bool hooked_ = false;  // a hook has run
   std::uint64_t oldest_ = 0;
   std::map<std::uint64_t, Pending, std::greater<>> frontier_;  // by serial number, newest first
 };
@@ -111,6 +131,7 @@ void require_recorded(const char* function, const Variable& output) {
 }
 
 Variable seed(const char* function, const Variable& output, const Variable& given) {
+  require_recorded_shape(function, output);
   if (!given.defined()) {
     require<ShapeError>(output.size() == 1,
                         "{}: the gradient of an output of shape {} is expected as an argument (only a one-element "
@@ -125,6 +146,9 @@ Variable seed(const char* function, const Variable& output, const Variable& give
 }
 
 void accumulate(Node& leaf, Variable& gradient) {
+  if (leaf.grad && leaf.grad->shape() != leaf.shape)
+    throw ShapeError(fmt::format("backward: a leaf of shape {} holds a gradient of shape {}; zero_grad() clears it",
+                                 to_string(leaf.shape), to_string(leaf.grad->shape())));
   if (leaf.grad)
     add_in_place(*leaf.grad, gradient.value());
   else if (gradient.storage().use_count() == 1)  // nobody else sees this array
@@ -160,12 +184,14 @@ Variables grad(const Variables& outputs, const Variables& inputs, const Variable
                const GradOptions& options) {
   require(grad_outputs.empty() || grad_outputs.size() == outputs.size(),
           "grad: expected one output gradient for each of {} outputs, got {}", outputs.size(), grad_outputs.size());
+  require(!inputs.empty(), "grad: expected at least one input");
   Walk walk(options.create_graph, options.retain_graph);
   std::uint64_t oldest = static_cast<std::uint64_t>(-1);
   std::map<const Node*, Variable> found;
   for (const Variable& input : inputs) {
     require(input.requires_grad(), "grad: an input of shape {} does not require a gradient",
             input.defined() ? to_string(input.shape()) : "(undefined)");
+    require_recorded_shape("grad", input);
     oldest = std::min(oldest, input.node()->serial);
     found[input.node().get()] = Variable();
   }

@@ -46,29 +46,34 @@ std::vector<Tensor> jacobian(const Function& function, const std::vector<Tensor>
 
 std::vector<Tensor> hessian_vector_product(const Function& function, const std::vector<Tensor>& inputs,
                                            const std::vector<Tensor>& v) {
-  require<ShapeError>(v.size() == inputs.size(),
-                      "hessian_vector_product: expected {} vectors, one for each input, got {}", inputs.size(),
+  const Variables x = as_leaves(inputs);
+  return hessian_vector_product([&] { return function(x); }, x, v);
+}
+
+std::vector<Tensor> hessian_vector_product(const Closure& loss, const Variables& parameters,
+                                           const std::vector<Tensor>& v) {
+  require<ShapeError>(v.size() == parameters.size(),
+                      "hessian_vector_product: expected {} vectors, one for each input, got {}", parameters.size(),
                       v.size());
   for (std::size_t i = 0; i < v.size(); ++i)
-    require<ShapeError>(v[i].shape() == inputs[i].shape(),
+    require<ShapeError>(v[i].shape() == parameters[i].shape(),
                         "hessian_vector_product: expected vector {} of shape {}, as the input, got {}", i,
-                        to_string(inputs[i].shape()), to_string(v[i].shape()));
+                        to_string(parameters[i].shape()), to_string(v[i].shape()));
   const NoGrad record(false);
-  const Variables x = as_leaves(inputs);
-  const Variable y = function(x);
+  const Variable y = loss();
   require<ShapeError>(y.size() == 1, "hessian_vector_product: expected a function that gives one number, got {}",
                       to_string(y.shape()));
   GradOptions options;
   options.create_graph = options.allow_unused = true;
-  const Variables gradients = grad({y}, x, {}, options);
+  const Variables gradients = grad({y}, parameters, {}, options);
   Variable slope(zeros({}));  // <gradient, v>
   for (std::size_t i = 0; i < v.size(); ++i)
     if (gradients[i].defined()) slope = slope + sum(gradients[i] * Variable(v[i]));
   options.create_graph = false;
-  const Variables products = grad({slope}, x, {}, options);
+  const Variables products = grad({slope}, parameters, {}, options);
   std::vector<Tensor> result;
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    result.push_back(products[i].defined() ? products[i].value() : zeros_like(inputs[i]));
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    result.push_back(products[i].defined() ? products[i].value() : zeros_like(parameters[i].value()));
   return result;
 }
 

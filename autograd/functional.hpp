@@ -13,6 +13,10 @@ namespace xtg {
 /// same name outside.
 using Function = std::function<Variable(const Variables& inputs)>;
 
+/// A function of variables that it finds where they are: `[&] { return loss(network(x)); }`. It must give the same
+/// result each time.
+using Closure = std::function<Variable()>;
+
 /// J_i = ∂y/∂x_i for y = function(x), in the shape (shape of y, shape of x_i), at `inputs`: one walk for each element
 /// of y. Zeros where y does not depend on an input.
 std::vector<Tensor> jacobian(const Function& function, const std::vector<Tensor>& inputs);
@@ -22,6 +26,9 @@ std::vector<Tensor> jacobian(const Function& function, const std::vector<Tensor>
 /// doi:10.1162/neco.1994.6.1.147): the gradient is recorded, and d<gradient, v>/dx is H·v as H is symmetric.
 /// Throws ShapeError unless v has the inputs' shapes and y one element.
 std::vector<Tensor> hessian_vector_product(const Function& function, const std::vector<Tensor>& inputs,
+                                           const std::vector<Tensor>& v);
+/// The same over variables that `loss` finds where they are, such as a network's: network.parameters().
+std::vector<Tensor> hessian_vector_product(const Closure& loss, const Variables& parameters,
                                            const std::vector<Tensor>& v);
 
 }  // namespace xtg

@@ -31,7 +31,9 @@ void dispose(Node* node) {
 }
 
 void require_unmodified(const std::shared_ptr<Storage>& storage, const Node* node, std::uint64_t version) {
-  if (!storage || storage->version == version) return;  // not by require: a text for every tensor would take its time
+  if (!storage) return;
+  if (storage->version == version) return require_recorded_shape("backward", *node, storage->value.shape());
+  // Not by require: a text for every tensor would take its time.
   throw ValueError(
       fmt::format("backward: a tensor saved for the backward was modified after the operation ran: {} of shape {} is "
                   "at version {}, saved at {}; modify parameters after backward(), or work on a copy",
@@ -57,6 +59,13 @@ Node::~Node() = default;
 
 std::string Node::description() const {
   return fmt::format("{} (operation {}{})", name, serial, notes && !notes->scope.empty() ? ", in " + notes->scope : "");
+}
+
+void throw_replaced(const char* operation, const Node& node, const Shape& shape) {
+  throw ShapeError(
+      fmt::format("{}: '{}' was recorded with shape {}, but mutable_value() gave it an array of shape {}; "
+                  "make a new Variable",
+                  operation, node.name, to_string(node.shape), to_string(shape)));
 }
 
 bool Context::wants(std::size_t i) const {

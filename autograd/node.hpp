@@ -102,11 +102,18 @@ struct Node {
   Node* next_to_delete = nullptr;
 };
 
+[[noreturn]] void throw_replaced(const char* operation, const Node& node, const Shape& shape);
+/// Throws ShapeError, naming `operation`, unless the array of this node's Variable still has the recorded shape.
+/// Inline, for it is asked for every argument of every operation.
+inline void require_recorded_shape(const char* operation, const Node& node, const Shape& shape) {
+  if (shape != node.shape) throw_replaced(operation, node, shape);
+}
+
 /// An input kept for the backward: its numbers, its node, and the version of the numbers when they were saved.
 class Saved {
  public:
   explicit Saved(const Variable& variable);
-  /// Throws ValueError if the numbers were modified since they were saved.
+  /// Throws ValueError if the numbers were modified since they were saved, ShapeError if their shape was.
   Variable get() const;
   const Tensor& value() const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/anomaly.hpp"
+#include "autograd/ops/reduce.hpp"
 #include "tensor/shape.hpp"
 
 namespace xtg {
@@ -22,7 +23,10 @@ Variable make_result(const char* name, std::shared_ptr<Storage> storage, const I
                      Keep keep) {
   NodePtr node(new Node(name, storage->value.shape(), true));
   node->inputs.reserve(inputs.size());
-  for (const Variable& input : inputs) node->inputs.push_back({input.node(), !input.requires_grad()});
+  for (const Variable& input : inputs) {
+    require_recorded_shape(name, input);
+    node->inputs.push_back({input.node(), !input.requires_grad()});
+  }
   node->backward = std::move(backward);
   if (keep == Keep::Output || KeepValues::current()) keep_value(*node, storage);
   if (KeepValues::current())
@@ -74,6 +78,7 @@ class ArrayBackward {
       aliases[i] = argument.alias();
       if (context.wants(i)) wanted.push_back(aliases[i]);
     }
+    if (wanted.empty()) return Variables(saved_.size());
     GradOptions options;
     options.create_graph = options.allow_unused = true;
     const Variables derived = grad({definition_(aliases)}, wanted, {dy}, options);
@@ -93,9 +98,12 @@ class ArrayBackward {
 
 Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep) {
   if (!is_recorded(inputs)) return checked(name, Variable(std::move(value)), inputs);
-  auto storage = std::make_shared<Storage>();
-  storage->value = std::move(value);
+  auto storage = std::make_shared<Storage>(std::move(value));
   return checked(name, make_result(name, std::move(storage), inputs, std::move(backward), keep), inputs);
+}
+
+Variable unbroadcast(const Variable& gradient, const Shape& shape) {
+  return gradient.shape() == shape ? gradient : sum_to(gradient, shape);
 }
 
 Variable Variable::alias() const {

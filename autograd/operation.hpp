@@ -35,8 +35,13 @@ class Inputs {
 enum class Keep { Nothing, Output };
 
 /// Records a primitive with result `value`. Whether it is recorded at all (an input requires a gradient, recording is
-/// on) is decided here; inputs may be undefined. `name` is a string literal: only the pointer is kept.
+/// on) is decided here; inputs may be undefined. `name` is a string literal: only the pointer is kept. Throws
+/// ShapeError for an input whose array was replaced by one of another shape.
 Variable record(const char* name, Tensor value, const Inputs& inputs, Backward backward, Keep keep = Keep::Nothing);
+
+/// For the backward of an operation that broadcasts: sum_to(gradient, shape), but nothing new, neither an array nor a
+/// node, where the shape is the same.
+Variable unbroadcast(const Variable& gradient, const Shape& shape);
 
 /// The saved arguments of an operation, as arrays, for a backward that is written on arrays.
 class Arguments {

@@ -7,8 +7,7 @@
 
 namespace xtg {
 
-Variable::Variable(Tensor value, bool requires_grad) : storage_(std::make_shared<Storage>()) {
-  storage_->value = std::move(value);
+Variable::Variable(Tensor value, bool requires_grad) : storage_(std::make_shared<Storage>(std::move(value))) {
   node_ = NodePtr(new Node("leaf", storage_->value.shape(), requires_grad));
 }
 
@@ -36,6 +35,10 @@ Variable& Variable::set_requires_grad(bool on) {
 }
 
 Tensor& Variable::mutable_grad() const {
+  require(has_grad() || !node_ || is_leaf(),
+          "Variable::grad: only leaves keep a gradient, and this is the result of {}; look at it in a hook "
+          "(register_hook), or compute it with the function grad",
+          node_ ? node_->name : "");
   require(has_grad(),
           "Variable::grad: there is no gradient; call backward() on a result that depends on this leaf, "
           "and see that it requires a gradient");

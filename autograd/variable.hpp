@@ -15,6 +15,8 @@ namespace xtg {
 
 /// The numbers of a Variable, shared by its handles, and how often they were modified.
 struct Storage {
+  explicit Storage(Tensor&& array) : value(std::move(array)) {}
+
   Tensor value;
   std::uint64_t version = 0;
 };
@@ -30,7 +32,8 @@ struct Storage {
 ///
 /// Modifying: operations note the version of the numbers that they save, and mutable_value() raises it, so a backward
 /// that would read modified numbers throws instead. A reference from mutable_value() that is kept and written through
-/// after a later operation saved the numbers escapes this: take it anew for each modification.
+/// after a later operation saved the numbers escapes this: take it anew for each modification. The shape stays as it
+/// was recorded: an array of another shape needs a new Variable, and operations and backward() refuse it (ShapeError).
 class Variable {
  public:
   /// Undefined: stands for an absent argument or gradient.
@@ -52,7 +55,8 @@ class Variable {
   bool is_leaf() const { return node_ && node_->is_leaf(); }
 
   bool has_grad() const { return node_ && node_->grad; }
-  /// What backward() has accumulated. Throws ValueError if there is nothing.
+  /// What backward() has accumulated. Throws ValueError if there is nothing. Only leaves keep a gradient: register_hook
+  /// shows that of a result, and the function grad computes it.
   const Tensor& grad() const { return mutable_grad(); }
   Tensor& mutable_grad() const;
   void zero_grad();
@@ -64,9 +68,13 @@ class Variable {
 
   /// Calls `hook` with the complete gradient of this Variable in every later walk that reaches it, before the gradient
   /// flows on or is added to grad(); what the hook returns takes its place, unless it is undefined. For looking at
-  /// gradients, clipping, scaling. Throws ValueError unless this requires a gradient; the walk throws ShapeError if the
-  /// replacement has another shape. Returns a number for remove_hook, which throws ValueError for one that is not
-  /// there.
+  /// gradients, clipping, scaling. Hooks run in the order in which they were registered, and must not modify their
+  /// argument: other gradients may share its numbers. Throws ValueError unless this requires a gradient; the walk
+  /// throws ShapeError if the replacement has another shape. Returns a number for remove_hook, which throws ValueError
+  /// for one that is not there.
+  ///
+  /// The walk that releases an operation lets go of the hooks of its result. A leaf's hooks stay: one that captures the
+  /// leaf itself keeps it alive, until remove_hook. Capture `leaf.detach()` instead; it shares the numbers alone.
   std::size_t register_hook(GradientHook hook) const;
   void remove_hook(std::size_t id) const;
 
@@ -86,6 +94,12 @@ class Variable {
 };
 
 using Variables = std::vector<Variable>;
+
+/// Throws ShapeError, naming `operation`, if x's array was replaced by one of another shape than its node recorded, by
+/// which backwards read and write.
+inline void require_recorded_shape(const char* operation, const Variable& x) {
+  if (x.defined()) require_recorded_shape(operation, *x.node(), x.storage()->value.shape());
+}
 
 /// Gradients of Σ_i <outputs_i, grad_outputs_i> with respect to `inputs`, leaves or not; no leaf's grad() is touched.
 /// grad_outputs may be empty for one-element outputs. With create_graph the gradients are recorded themselves, so that

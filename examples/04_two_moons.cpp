@@ -120,7 +120,7 @@ int main(int argc, char** argv) try {
   Network network(random);
   train(network, points, test);
   write_script("two_moons.gnuplot", network, points);
-  if (std::system("gnuplot two_moons.gnuplot 2> two_moons.errors") == 0) {
+  if (std::system("timeout --foreground 20 gnuplot two_moons.gnuplot 2> two_moons.errors") == 0) {
     std::filesystem::remove("two_moons.errors");
     std::printf("\nWrote two_moons.svg, the boundary between the moons. A browser shows it.\n");
   } else {

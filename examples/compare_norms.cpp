@@ -63,27 +63,50 @@ class Comparison {
     grid_.write_csv();
     fmt::print("{} in {}{}\n", progress_line(), grid_.path(), all_over() ? "" : "; Ctrl-C stops and saves");
     std::fflush(stdout);
-    const std::atomic<bool>& stop = stop_on_signals();
-    for (const std::size_t i : selected_) {
-      if (grid_.is_over(i)) continue;
-      if (stop || !train(i, stop)) {
-        fmt::print("{}; stopped and saved, the same command goes on\n", progress_line());
-        return interrupted;
-      }
-      if (!table_.on_terminal()) print_outcome(i);
+    if (!train(selected_) || !train(std::exchange(in_use_, {}))) {
+      fmt::print("{}; stopped and saved, the same command goes on\n", progress_line());
+      return interrupted;
     }
     if (table_.on_terminal()) table_.draw(grid_, nullptr, progress_line());
     fmt::print("\n{}\nnumbers: {}\n", summary_table(grid_.results(), judge()), grid_.csv_path());
+    std::fflush(stdout);
+    std::vector<std::string> missing;
+    for (const std::size_t i : in_use_) missing.push_back(grid_.run(i).path());
+    xtg::require<InUse>(missing.empty(), "another program is training in {}; the other cells are done",
+                        fmt::join(missing, " and "));
     return success;
   }
 
  private:
-  /// False if it was stopped before its end.
-  bool train(std::size_t i, const std::atomic<bool>& stop) {
+  /// The cells that are not over, one after another. One that another program is training is put off, to in_use_. False
+  /// if it was stopped.
+  bool train(const std::vector<std::size_t>& cells) {
+    const std::atomic<bool>& stop = stop_on_signals();
+    for (const std::size_t i : cells) {
+      if (grid_.is_over(i)) continue;
+      if (stop) return false;
+      RunDirectory directory = grid_.run(i);
+      try {
+        directory.claim();
+      } catch (const InUse& error) {
+        table_.leave();
+        fmt::print("{}; put off\n", error.what());
+        in_use_.push_back(i);
+        continue;
+      }
+      grid_.read_again(i);
+      if (!grid_.is_over(i) && !train(i, directory, stop)) return false;
+      if (!table_.on_terminal()) print_outcome(i);
+    }
+    return true;
+  }
+
+  /// Cell i in its directory, which is claimed. False if it was stopped before its end.
+  bool train(std::size_t i, RunDirectory directory, const std::atomic<bool>& stop) {
     const PlannedCell& cell = grid_.cells()[i];
     under_way_ = UnderWay{i, {}, 0, 0};
     show();
-    Plan plan = make_plan(command_line(i));
+    Plan plan = make_plan(command_line(i), directory);
     if (!prepare_arithmetic(plan.settings)) {
       table_.leave();
       fmt::print("{}: bf16 needs a build with oneDNN and a processor with AVX512_BF16; trained in fp32\n", cell.name);
@@ -105,8 +128,7 @@ class Comparison {
                        fmt::format("diverged in epoch {}, step {}", done.epochs.size() + 1, done.step + 1));
     } catch (const std::invalid_argument& error) {  // ShapeError or ValueError: the network cannot take these images
       if (!at_first_step()) throw;
-      grid_.run(i).create();
-      grid_.run(i).write_config(config);
+      directory.write_config(config);
       grid_.set_failed(i, "refused", std::string("refused: ") + error.what());
     }
     return true;
@@ -116,7 +138,6 @@ class Comparison {
   CommandLine command_line(std::size_t i) const {
     const PlannedCell& cell = grid_.cells()[i];
     CommandLine result;
-    result.out = grid_.run(i).path();
     result.resume = grid_.run(i).holds_a_run();
     result.given = cell.given;
     if (result.resume) result.given = {{"data", cell.settings.data}, {"save-every", cell.settings.save_every}};
@@ -197,7 +218,7 @@ class Comparison {
   }
 
   GridDirectory grid_;
-  std::vector<std::size_t> selected_;
+  std::vector<std::size_t> selected_, in_use_;
   UnderWay under_way_;
   LiveTable table_;
 };
@@ -213,7 +234,9 @@ int main(int argc, char** argv) {
     if (line->list) return Comparison(std::move(grid), out, line->only).list();
     if (line->table) return Comparison(std::move(grid), out, line->only).table();
     if (!line->curves.empty()) return Comparison(std::move(grid), out, line->only).curves(line->curves);
-    const DirectoryLock lock(out);
+    stop_on_signals();  // from now on, not only once the grid is loaded
+    RunDirectory directory(out);
+    directory.claim();
     return Comparison(std::move(grid), out, line->only).run();
   });
 }

@@ -19,6 +19,7 @@
 #include "examples/training/run.hpp"
 #include "examples/training/stop.hpp"
 #include "examples/training/text.hpp"
+#include "tensor/conv2d.hpp"
 #include "tensor/error.hpp"
 
 namespace {
@@ -31,6 +32,12 @@ void prepare(const CommandLine& line, Settings& s) {
     xtg::require(!line.resume, "cannot resume this run: it is in bf16, which this build or processor does not have");
     fmt::print("bf16 needs a build with oneDNN and a processor with AVX512_BF16; going on in fp32\n");
   }
+  if (const std::string missing = xtg::missing_conv2d_algorithms(static_cast<std::size_t>(s.batch_size));
+      !missing.empty())
+    fmt::print(
+        "this build or processor does not have '{}'; another way takes its place, and the numbers differ in "
+        "their last bits from those that the run has had elsewhere\n",
+        missing);
   if (!line.verbose && !line.autotune) return;
   const auto network = make_network(s, 10);
   s.conv_algorithms = show_convolutions(*network, static_cast<std::size_t>(s.batch_size), line.autotune);
@@ -68,7 +75,7 @@ class Training {
                  run_.trainer().progress().epochs.back().test_accuracy);
       return success;
     }
-    run_.directory().create();
+    run_.claim();
     print_header();
     const TrainingProgress& done = run_.trainer().progress();
     const std::size_t steps = run_.trainer().steps_per_epoch();
@@ -139,6 +146,7 @@ int main(int argc, char** argv) {
   return run_program("resnet_cifar", [&] {
     const std::optional<CommandLine> line = parse_command_line(argc, argv);
     if (!line) return success;
+    if (!line->eval && !line->lr_range) stop_on_signals();  // from now on, not only once the run is loaded
     Plan plan = make_plan(*line);
     prepare(*line, plan.settings);
     if (line->eval) return evaluate_checkpoint(plan);

@@ -11,7 +11,15 @@ namespace xtg::nn {
 
 namespace {
 
-Shape weight_shape(std::size_t in, std::size_t out, std::size_t kernel, std::size_t groups) {
+Shape weight_shape(std::size_t in, std::size_t out, std::size_t kernel, const Conv2dOptions& options) {
+  const std::size_t groups = options.groups;
+  require_size("Conv2d", "input channels", in);
+  require_size("Conv2d", "output channels", out);
+  require_size("Conv2d", "kernel", kernel);
+  require_size("Conv2d", "stride", options.stride);
+  require_size("Conv2d", "padding", options.padding);
+  require_size("Conv2d", "dilation", options.dilation);
+  require_size("Conv2d", "groups", groups);
   require(groups >= 1 && in % groups == 0 && out % groups == 0,
           "Conv2d: {} groups do not divide {} input and {} output channels", groups, in, out);
   return {out, kernel, kernel, in / groups};
@@ -20,8 +28,7 @@ Shape weight_shape(std::size_t in, std::size_t out, std::size_t kernel, std::siz
 }  // namespace
 
 Conv2d::Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2dOptions& options, Generator& generator)
-    : weight_(
-          add_parameter("weight", kaiming_normal_fan_out(weight_shape(in, out, kernel, options.groups), generator))),
+    : weight_(add_parameter("weight", kaiming_normal_fan_out(weight_shape(in, out, kernel, options), generator))),
       bias_(options.bias ? add_parameter("bias", zeros({out})) : Variable()),
       options_(options) {}
 

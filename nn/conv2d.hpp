@@ -13,7 +13,7 @@ struct Conv2dOptions {
 
 /// A convolution layer: x (N, H, W, I) -> (N, OH, OW, O), weight (O, K, K, I/groups), bias (O) or none. The weight
 /// starts Kaiming-normal with fan-out, standard deviation √(2/(K·K·O)) whatever the groups, as PyTorch's; the bias
-/// starts at 0 (PyTorch: uniform). Throws ValueError unless groups divides I and O.
+/// starts at 0 (PyTorch: uniform). Throws ValueError unless groups divides I and O, and for a number that is no size.
 class Conv2d : public Module {
  public:
   Conv2d(std::size_t in, std::size_t out, std::size_t kernel, const Conv2dOptions& options, Generator& generator);

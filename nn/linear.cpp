@@ -6,9 +6,18 @@
 #include "tensor/shape.hpp"
 
 namespace xtg::nn {
+namespace {
+
+Shape weight_shape(std::size_t in, std::size_t out) {
+  require_size("Linear", "inputs", in);
+  require_size("Linear", "outputs", out);
+  return {out, in};
+}
+
+}  // namespace
 
 Linear::Linear(std::size_t in, std::size_t out, Generator& generator)
-    : weight_(add_parameter("weight", uniform_fan_in({out, in}, in, generator))),
+    : weight_(add_parameter("weight", uniform_fan_in(weight_shape(in, out), in, generator))),
       bias_(add_parameter("bias", uniform_fan_in({out}, in, generator))) {}
 
 Variable Linear::forward(const Variable& x) {

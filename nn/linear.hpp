@@ -5,7 +5,8 @@
 
 namespace xtg::nn {
 
-/// y = x·Wᵀ + b: x (N, I) -> (N, O), weight (O, I), bias (O). Both start uniform in ±1/√I, PyTorch's default.
+/// y = x·Wᵀ + b: x (N, I) -> (N, O), weight (O, I), bias (O). Both start uniform in ±1/√I, PyTorch's default. Throws
+/// ValueError for I = 0, or a number that is no size.
 class Linear : public Module {
  public:
   Linear(std::size_t in, std::size_t out, Generator& generator);

@@ -43,10 +43,17 @@ SafeTensors state_in_pytorch(const Module& network) {
 }  // namespace
 
 LoadReport load_pytorch(Module& network, const std::string& path, bool strict) {
-  SafeTensors state = load_safetensors(path);
+  std::map<std::string, std::string> others;  // name and type of arrays that have not been read
+  SafeTensors state = load_safetensors(path, &others);
+  const SafeTensors wanted = state_in_pytorch(network);
+  for (const auto& [name, type] : others) {
+    require<FormatError>(wanted.tensors.count(name) + wanted.integers.count(name) == 0,
+                         "{}: tensor '{}' has type {}, expected F16, BF16, F32, F64 or I64", path, name, type);
+    state.integers[name] = Indices();  // to be listed as unexpected
+  }
   const LoadReport report =
       compare_states("load_pytorch: " + path, "of another shape (shapes are PyTorch's, convolutions (O, I, KH, KW))",
-                     state_in_pytorch(network), state, strict);
+                     wanted, state, strict);
   for (const auto& [name, order] : orders_in_pytorch(network)) {
     const auto entry = state.tensors.find(name);
     if (entry != state.tensors.end()) entry->second = transpose(entry->second, inverse(order));

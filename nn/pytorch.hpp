@@ -17,8 +17,10 @@ namespace xtg::nn {
 /// of your own, too; and a linear layer behind a flattened image, whose inputs are H·W·C here and C·H·W there, cannot
 /// be told from others.
 ///
-/// F16, BF16, F32 and F64 are read as Scalar. Throws FormatError as load_safetensors does, and ValueError as
-/// Module::load_state_dict does, with shapes as PyTorch has them, and then has changed nothing. Returns what it does.
+/// F16, BF16, F32 and F64 are read as Scalar. Arrays of other types are never the network's: if it has one of that
+/// name, that is an error, and if not, they are unexpected like others, which is no error if not `strict`. Throws
+/// FormatError as load_safetensors does, and ValueError as Module::load_state_dict does, with shapes as PyTorch has
+/// them, and then has changed nothing. Returns what it does.
 LoadReport load_pytorch(Module& network, const std::string& path, bool strict = true);
 
 /// Writes F32 (F64 where Scalar is double), num_batches_tracked as I64, whole or not at all. Throws as save_safetensors

@@ -14,15 +14,17 @@ constexpr std::size_t kSmallestAligned = 1024;
 constexpr std::size_t kSmallestCached = 64 * 1024;
 
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool kCache = false;  // so that AddressSanitizer sees a use after release
+constexpr bool kSanitized = true;
 #elif defined(__has_feature)
-constexpr bool kCache = !__has_feature(address_sanitizer);
+constexpr bool kSanitized = __has_feature(address_sanitizer);
 #else
-constexpr bool kCache = true;
+constexpr bool kSanitized = false;
 #endif
+constexpr bool kCache = !kSanitized;
 
 /// Large blocks are rounded up so that close sizes share a list: to a multiple of an eighth of the power of two below.
 std::size_t rounded(std::size_t bytes) {
+  if (kSanitized) return bytes;
   std::size_t step = kAlignment;
   if (bytes >= kSmallestCached) {
     step = kSmallestCached / 8;
@@ -36,6 +38,13 @@ struct Cache {
   std::map<std::size_t, std::vector<void*>> blocks;
   std::size_t bytes = 0;
 };
+
+/// malloc's block, aligned as allocate() promises; null if there is none.
+void* fresh(std::size_t size) {
+  if (size < kSmallestAligned && !kSanitized) return std::malloc(size);
+  void* block = nullptr;  // aligned_alloc wants sizes that are multiples of the alignment
+  return posix_memalign(&block, kAlignment, size) == 0 ? block : nullptr;
+}
 
 /// Never destroyed: arrays of static storage duration release their memory after it would be.
 Cache& cache() {
@@ -59,10 +68,10 @@ void* allocate(std::size_t bytes) {
       return block;
     }
   }
-  void* block = size < kSmallestAligned ? std::malloc(size) : std::aligned_alloc(kAlignment, size);
+  void* block = fresh(size);
   if (block == nullptr && cached_bytes() > 0) {
     release_cache();
-    block = std::aligned_alloc(kAlignment, size);  // suits any size
+    block = fresh(size);
   }
   if (block == nullptr) throw std::bad_alloc();
   return block;

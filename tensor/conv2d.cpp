@@ -102,6 +102,10 @@ Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, std::size_t strid
                                std::size_t dilation, std::size_t groups) {
   require(stride >= 1 && dilation >= 1 && groups >= 1,
           "conv2d: expected stride, dilation and groups of at least 1, got {}, {} and {}", stride, dilation, groups);
+  require_size("conv2d", "stride", stride);
+  require_size("conv2d", "padding", padding);
+  require_size("conv2d", "dilation", dilation);
+  require_size("conv2d", "groups", groups);
   const bool ranks = x.size() == 4 && w.size() == 4;
   require(!ranks || (x[3] % groups == 0 && w[0] % groups == 0),
           "conv2d: {} groups do not divide the channels of x {} and weight {}", groups, to_string(x), to_string(w));
@@ -117,12 +121,16 @@ Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, std::size_t strid
   const auto places = [&](std::size_t size, std::size_t kernel) {
     return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
   };
-  return {x[0],     x[1],  x[2], x[3], w[0], w[1], w[2], stride, padding, places(x[1], w[1]), places(x[2], w[2]),
-          dilation, groups};
+  const Conv2dGeometry g = {
+      x[0],     x[1],  x[2], x[3], w[0], w[1], w[2], stride, padding, places(x[1], w[1]), places(x[2], w[2]),
+      dilation, groups};
+  count(g.output_shape());
+  return g;
 }
 
 Tensor unfold(const Tensor& x, const Conv2dGeometry& g) {
   require_shape("unfold", "x", x.shape(), g.input_shape());
+  count({g.n, g.oh, g.ow, g.kh, g.kw, g.in});
   const Sizes s(g);
   Tensor patches(Shape{g.n * s.rows, s.depth});
   kernels::parallel_for(
@@ -147,6 +155,8 @@ namespace {
 enum class Allow { OneDnn, PatchesOnly };
 
 Tensor forward(Allow allow, const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& g) {
+  require_shape("conv2d", "x", x.shape(), g.input_shape());
+  require_shape("conv2d", "w", w.shape(), g.weight_shape());
   if (bias != nullptr) require_shape("conv2d", "bias", bias->shape(), {g.out});
   Tensor y(g.output_shape());
   if (y.size() == 0) return y;
@@ -162,7 +172,7 @@ Tensor forward(Allow allow, const Tensor& x, const Tensor& w, const Tensor* bias
     return y;
   }
   const Sizes s(g);
-  std::vector<Scalar, Allocator<Scalar>> patches(s.rows * s.depth);
+  Tensor patches(Shape{s.rows, s.depth});
   for (std::size_t n = 0; n < g.n; ++n) {
     unfold_image(g, x.data() + n * s.image, patches.data());
     Scalar* result = y.data() + n * s.result;
@@ -188,7 +198,7 @@ Tensor backward_input(Allow allow, const Tensor& dy, const Tensor& w, const Conv
     return dx;
   }
   const Sizes s(g);
-  std::vector<Scalar, Allocator<Scalar>> patches(s.rows * s.depth);
+  Tensor patches(Shape{s.rows, s.depth});
   for (std::size_t n = 0; n < g.n; ++n) {
     kernels::gemm(s.rows, s.depth, g.out, dy.data() + n * s.result, false, w.data(), false, patches.data(), false);
     fold_image(g, patches.data(), dx.data() + n * s.image);
@@ -212,7 +222,7 @@ Tensor backward_weight(Allow allow, const Tensor& dy, const Tensor& x, const Con
     return dw;
   }
   const Sizes s(g);
-  std::vector<Scalar, Allocator<Scalar>> patches(s.rows * s.depth);
+  Tensor patches(Shape{s.rows, s.depth});
   for (std::size_t n = 0; n < g.n; ++n) {
     unfold_image(g, x.data() + n * s.image, patches.data());
     kernels::gemm(g.out, s.depth, s.rows, dy.data() + n * s.result, true, patches.data(), false, dw.data(), true);

@@ -22,8 +22,9 @@ struct Conv2dGeometry {
   Shape output_shape() const { return {n, oh, ow, out}; }
 };
 
-/// Throws ShapeError unless x and w have the shapes above and the kernel fits into the padded image, ValueError for
-/// stride, dilation or groups 0, or groups that do not divide I and O.
+/// Throws ShapeError unless x and w have the shapes above, the kernel fits into the padded image and y can be an array;
+/// ValueError for stride, dilation or groups 0, one of them or padding that is no size (require_size), or groups that
+/// do not divide I and O.
 Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, std::size_t stride, std::size_t padding,
                                std::size_t dilation = 1, std::size_t groups = 1);
 
@@ -54,8 +55,9 @@ struct ReluBiasGradients {
 };
 ReluBiasGradients relu_bias_backward(const Tensor& dy, const Tensor& y);
 
-/// The three passes by hand: each image is a matrix product with its patches (`unfold` below). Where oneDNN is not
-/// built in or does not take a shape, and in double, the functions above do the same.
+/// The three passes by hand, for arrays of the geometry's shapes (else ShapeError): each image is a matrix product with
+/// its patches (`unfold` below). Where oneDNN is not built in or does not take a shape, and in double, the functions
+/// above do the same.
 Tensor conv2d_by_patches(const Tensor& x, const Tensor& w, const Tensor* bias, const Conv2dGeometry& geometry);
 Tensor conv2d_by_patches_backward_input(const Tensor& dy, const Tensor& w, const Conv2dGeometry& geometry);
 Tensor conv2d_by_patches_backward_weight(const Tensor& dy, const Tensor& x, const Conv2dGeometry& geometry);
@@ -97,6 +99,9 @@ void set_conv2d_algorithm(const Conv2dChoice& choice, Conv2dAlgorithm algorithm)
 /// table alone. Throws FormatError for any other text.
 std::string conv2d_algorithms();
 void set_conv2d_algorithms(const std::string& text);
+/// Those of conv2d_algorithms() that oneDNN does not have here for n images: version 3 has no Winograd on x86-64, for
+/// one. Another one computes in their place, whose last bits differ.
+std::string missing_conv2d_algorithms(std::size_t n);
 
 /// Times every algorithm that oneDNN has for this pass on arrays of its sizes: seconds, the median of `repetitions`, in
 /// the order Direct, Blocked, Winograd; unset where there is none but reference loops.

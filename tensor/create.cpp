@@ -1,7 +1,6 @@
 #include "tensor/create.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 #include "tensor/shape.hpp"
 
@@ -40,8 +39,9 @@ Indices indices(const std::vector<std::int64_t>& values, const Shape& shape) {
 }
 
 Tensor arange(std::size_t n) {
+  require_size("arange", "length", n);
   Tensor x(Shape{n});
-  std::iota(x.data(), x.data() + n, Scalar{0});
+  for (std::size_t i = 0; i < n; ++i) x.data()[i] = static_cast<Scalar>(i);  // x[i − 1] + 1 stays at 2^24 in float
   return x;
 }
 

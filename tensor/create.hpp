@@ -27,7 +27,8 @@ Indices indices(const std::vector<std::int64_t>& values);
 /// The same in another shape, in row-major order. Throws ShapeError if the values do not fill it.
 Indices indices(const std::vector<std::int64_t>& values, const Shape& shape);
 
-/// 0, 1, …, n−1.
+/// 0, 1, …, n−1; in float, those above 2^24 are the nearest float, as PyTorch's. Throws ValueError for an n that is no
+/// size.
 Tensor arange(std::size_t n);
 
 }  // namespace xtg

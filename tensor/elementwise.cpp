@@ -151,6 +151,9 @@ Tensor tanh(const Tensor& x) {
 Tensor erf(const Tensor& x) {
   return map(x, [](Scalar v) { return std::erf(v); });
 }
+Tensor erfc(const Tensor& x) {
+  return map(x, [](Scalar v) { return std::erfc(v); });
+}
 Tensor relu(const Tensor& x) {
   return map(x, [](Scalar v) { return v <= 0 ? Scalar{0} : v; });
 }
@@ -164,6 +167,8 @@ Mask equal(const Tensor& a, const Tensor& b) { return compare("equal", a, b, std
 Mask not_equal(const Tensor& a, const Tensor& b) { return compare("not_equal", a, b, std::not_equal_to<>()); }
 
 Tensor where(const Mask& mask, const Tensor& a, const Tensor& b) {
+  require<ShapeError>(mask.values.size() == count(mask.shape), "where: a mask of shape {} needs {} values, got {}",
+                      to_string(mask.shape), count(mask.shape), mask.values.size());
   const Shape shape = broadcast_shapes("where", broadcast_shapes("where", a.shape(), b.shape()), mask.shape);
   // Only three arguments broadcast here and nowhere else, so the two smaller ones are written out in full.
   const Tensor whole_a = broadcast_to(a, shape), whole_b = broadcast_to(b, shape);

@@ -48,6 +48,8 @@ Tensor cos(const Tensor& x);
 Tensor tanh(const Tensor& x);
 /// The error function, 2/√π·∫_0^x exp(−t²) dt.
 Tensor erf(const Tensor& x);
+/// 1 − erf(x), accurate for large x.
+Tensor erfc(const Tensor& x);
 /// max(x, 0); NaN stays NaN.
 Tensor relu(const Tensor& x);
 
@@ -59,7 +61,8 @@ Mask greater(const Tensor& a, const Tensor& b);
 Mask greater_equal(const Tensor& a, const Tensor& b);
 Mask equal(const Tensor& a, const Tensor& b);
 Mask not_equal(const Tensor& a, const Tensor& b);
-/// a where the mask is true, else b; the three shapes broadcast.
+/// a where the mask is true, else b; the three shapes broadcast. Throws ShapeError for a mask that does not have as
+/// many values as its shape says.
 Tensor where(const Mask& mask, const Tensor& a, const Tensor& b);
 /// 0 where y ≤ 0, else dy (also where y is NaN): the gradient of relu from its output. Same shapes.
 Tensor relu_backward(const Tensor& dy, const Tensor& y);

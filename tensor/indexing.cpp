@@ -4,10 +4,21 @@
 #include "tensor/shape.hpp"
 
 namespace xtg {
+namespace {
+
+/// The i-th position, which must be one of 0 … n−1.
+std::size_t position_at(const char* operation, const Indices& positions, std::size_t i, std::size_t n) {
+  const std::int64_t position = positions.data()[i];
+  require(position >= 0 && position < static_cast<std::int64_t>(n), "{}: position {} at {} is not within 0 … {}",
+          operation, position, i, static_cast<std::int64_t>(n) - 1);
+  return static_cast<std::size_t>(position);
+}
+
+}  // namespace
 
 Tensor take(const Tensor& x, const Indices& positions) {
   Tensor y(positions.shape());
-  for (std::size_t i = 0; i < y.size(); ++i) y.data()[i] = x.data()[positions.data()[i]];
+  for (std::size_t i = 0; i < y.size(); ++i) y.data()[i] = x.data()[position_at("take", positions, i, x.size())];
   return y;
 }
 
@@ -15,15 +26,12 @@ Tensor put(const Tensor& x, const Indices& positions, const Shape& shape) {
   require<ShapeError>(x.shape() == positions.shape(), "put: expected x of the positions' shape {}, got {}",
                       to_string(positions.shape()), to_string(x.shape()));
   Tensor y = zeros(shape);
-  for (std::size_t i = 0; i < x.size(); ++i) y.data()[positions.data()[i]] += x.data()[i];
+  for (std::size_t i = 0; i < x.size(); ++i) y.data()[position_at("put", positions, i, y.size())] += x.data()[i];
   return y;
 }
 
 void require_positions(const char* operation, const Indices& positions, std::size_t n) {
-  const auto end = static_cast<std::int64_t>(n);
-  for (std::size_t i = 0; i < positions.size(); ++i)
-    require(positions.data()[i] >= 0 && positions.data()[i] < end, "{}: position {} at {} is not within 0 … {}",
-            operation, positions.data()[i], i, end - 1);
+  for (std::size_t i = 0; i < positions.size(); ++i) position_at(operation, positions, i, n);
 }
 
 namespace {
@@ -66,6 +74,7 @@ Indices gather_positions(const Shape& shape, int axis, const Indices& positions)
 }
 
 Tensor one_hot(const char* operation, const Indices& labels, std::size_t classes) {
+  require_size(operation, "number of classes", classes);
   const auto k = static_cast<std::int64_t>(classes);
   Tensor y = zeros({labels.size(), classes});
   for (std::size_t i = 0; i < labels.size(); ++i) {

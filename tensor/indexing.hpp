@@ -7,10 +7,10 @@ namespace xtg {
 // Elements chosen by position in an array that is read as one long row. Reading anything is `take`, and its transpose
 // is `put`; what is chosen along an axis is first written as such positions.
 
-/// Elements of x at the positions, in their shape. Not checked here: see require_positions.
+/// Elements of x at the positions, in their shape. Throws ValueError for a position that is not in x.
 Tensor take(const Tensor& x, const Indices& positions);
-/// The transpose of take: zeros of `shape` with each element of x added at its position. Not checked here either.
-/// Throws ShapeError unless x has the positions' shape.
+/// The transpose of take: zeros of `shape` with each element of x added at its position. Throws ValueError for a
+/// position that is not in the result, ShapeError unless x has the positions' shape.
 Tensor put(const Tensor& x, const Indices& positions, const Shape& shape);
 
 /// Throws ValueError, naming `operation`, unless every position is one of 0 … n−1.

@@ -22,6 +22,7 @@ int num_threads() {
 
 void set_num_threads(int n) {
   require(n >= 1, "set_num_threads: expected at least 1, got {}", n);
+  require(n <= 4096, "set_num_threads: expected at most 4096, got {}", n);  // OpenMP ends the program where it fails
 #ifdef _OPENMP
   omp_set_num_threads(n);
 #endif

@@ -10,6 +10,9 @@ namespace xtg {
 std::pair<Tensor, Indices> max_pool2d(const Tensor& x, std::size_t kernel, std::size_t stride, std::size_t padding) {
   const Shape& s = x.shape();
   require<ShapeError>(s.size() == 4, "max_pool2d: expected x (N, H, W, C), got {}", to_string(s));
+  require_size("max_pool2d", "kernel", kernel);
+  require_size("max_pool2d", "stride", stride);
+  require_size("max_pool2d", "padding", padding);
   require(kernel >= 1 && stride >= 1 && 2 * padding <= kernel,
           "max_pool2d: expected kernel and stride of at least 1 and padding of at most kernel/2, got {}, {}, {}",
           kernel, stride, padding);

@@ -17,7 +17,8 @@ std::atomic<Precision> current{Precision::Full};
 }  // namespace
 
 bool bfloat16_available() {
-#if defined(XTGRAD_ONEDNN) && !defined(XTGRAD_DOUBLE)
+  // AVX-512 is what x86 has. On ARM, oneDNN gives numbers of the same enumeration that mean something else there.
+#if defined(XTGRAD_ONEDNN) && !defined(XTGRAD_DOUBLE) && defined(__x86_64__)
   const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
   // The names' numbers are sets of bits: each processor has what the ones before it had.
   return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;

@@ -26,6 +26,7 @@ std::string print_axis(const Tensor& x, std::size_t axis, std::size_t offset, in
 }  // namespace
 
 std::string to_string(const Tensor& x, int precision) {
+  require(precision >= 0 && precision <= 100, "to_string: expected 0 to 100 significant digits, got {}", precision);
   return print_axis(x, 0, 0, precision) + " " + to_string(x.shape());
 }
 

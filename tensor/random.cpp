@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "tensor/shape.hpp"
+
 namespace xtg {
 namespace {
 
@@ -14,6 +16,14 @@ std::uint64_t mix(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
+}
+
+/// As numbers of type T: NaN compares false.
+template <class T>
+void require_bounds(const char* operation, double low, double high) {
+  require(low <= high && std::isfinite(static_cast<T>(low)) && std::isfinite(static_cast<T>(high)) &&
+              std::isfinite(high - low),
+          "{}: expected finite bounds, low ≤ high, got {} and {}", operation, low, high);
 }
 
 }  // namespace
@@ -28,7 +38,11 @@ std::uint64_t Generator::next() { return mix(state_ += kGolden); }
 
 double Generator::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
-double Generator::uniform(double low, double high) { return low + (high - low) * uniform(); }
+double Generator::uniform(double low, double high) {
+  require_bounds<double>("Generator::uniform", low, high);
+  const double drawn = low + (high - low) * uniform();
+  return drawn < high ? drawn : std::nextafter(high, low);  // rounded up
+}
 
 std::uint64_t Generator::below(std::uint64_t n) {
   require(n > 0, "Generator::below: expected n > 0");
@@ -45,6 +59,7 @@ double Generator::normal() {
 }
 
 std::vector<std::uint32_t> Generator::permutation(std::size_t n) {
+  require(n <= std::uint64_t{1} << 32, "Generator::permutation: expected at most 2^32 numbers, got {}", as_written(n));
   std::vector<std::uint32_t> p(n);
   std::iota(p.begin(), p.end(), 0u);
   for (std::size_t i = n; i > 1; --i) std::swap(p[i - 1], p[below(i)]);
@@ -52,12 +67,15 @@ std::vector<std::uint32_t> Generator::permutation(std::size_t n) {
 }
 
 Tensor random_normal(const Shape& shape, Generator& generator, double stddev) {
+  require(std::isfinite(stddev) && stddev >= 0,
+          "random_normal: expected a finite standard deviation of at least 0, got {}", stddev);
   Tensor x(shape);
   for (Scalar* p = x.data(); p != x.data() + x.size(); ++p) *p = static_cast<Scalar>(stddev * generator.normal());
   return x;
 }
 
 Tensor random_uniform(const Shape& shape, Generator& generator, double low, double high) {
+  require_bounds<Scalar>("random_uniform", low, high);
   Tensor x(shape);
   for (Scalar* p = x.data(); p != x.data() + x.size(); ++p) {
     *p = static_cast<Scalar>(generator.uniform(low, high));

@@ -19,13 +19,14 @@ class Generator {
   std::uint64_t next();
   /// Uniform in [0, 1), 53 bits.
   double uniform();
-  /// Uniform in [low, high).
+  /// Uniform in [low, high); low where they are equal. Throws ValueError unless low ≤ high, both and their difference
+  /// finite.
   double uniform(double low, double high);
   /// Uniform in 0 … n−1, exactly. Throws ValueError for n = 0.
   std::uint64_t below(std::uint64_t n);
   /// Standard normal (Box and Muller 1958), two uniforms each.
   double normal();
-  /// 0 … n−1 in random order (Fisher–Yates).
+  /// 0 … n−1 in random order (Fisher–Yates). Throws ValueError for n above 2^32.
   std::vector<std::uint32_t> permutation(std::size_t n);
 
   /// The whole state, for checkpoints.
@@ -36,7 +37,9 @@ class Generator {
   std::uint64_t state_;
 };
 
-/// Independent draws: normal with mean 0 and the given standard deviation; uniform in [low, high).
+/// Independent draws: normal with mean 0 and the given standard deviation; uniform in [low, high), or low where they
+/// are equal. Throw ValueError for a standard deviation that is negative or not finite, and unless low ≤ high, both and
+/// their difference finite.
 Tensor random_normal(const Shape& shape, Generator& generator, double stddev = 1);
 Tensor random_uniform(const Shape& shape, Generator& generator, double low = 0, double high = 1);
 

@@ -5,7 +5,9 @@
 namespace xtg {
 
 // Reductions over axes. `axes` may be negative; {} means all of them. With keepdims the reduced axes stay with size 1.
-// Sums are accumulated in double, whatever Scalar is: a float sum of 25 million times 0.1 is off by 16 %.
+// Sums of floats are accumulated in double: in float, 25 million times 0.1 is off by 16 %. Sums of doubles keep what
+// their roundings lose. So sums and means are rounded once: the mean of equal numbers is that number, and large numbers
+// that cancel leave the small ones. Infinities, NaN and sums that overflow are those of a plain sum.
 
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// Throws ShapeError over zero elements.

@@ -138,6 +138,7 @@ std::map<std::string, std::string> parse_metadata(const std::string& path, const
 
 struct Entry {
   std::string name, type;
+  bool known = true;  // the type
   Shape shape;
   std::size_t elements = 1, begin = 0, end = 0;
 };
@@ -149,7 +150,8 @@ std::size_t bytes_per_element(const std::string& type) {
   return 0;
 }
 
-Entry parse_entry(const std::string& path, const std::string& name, const json& description) {
+/// An unknown type is an error unless `others` are wanted.
+Entry parse_entry(const std::string& path, const std::string& name, const json& description, bool others) {
   const auto is_sizes = [](const json& value) {
     return value.is_array() &&
            std::all_of(value.begin(), value.end(), [](const json& i) { return i.is_number_unsigned(); });
@@ -170,7 +172,9 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
   entry.begin = offsets[0].get<std::size_t>();
   entry.end = offsets[1].get<std::size_t>();
   const std::size_t width = bytes_per_element(entry.type);
-  if (width == 0) refuse(fmt::format("has type {}, expected F16, BF16, F32, F64 or I64", excerpt(entry.type)));
+  entry.known = width > 0;
+  if (!entry.known && !others)
+    refuse(fmt::format("has type {}, expected F16, BF16, F32, F64 or I64", excerpt(entry.type)));
 
   std::size_t room = most_elements;  // for the sizes still to come; a 0 among them must not hide an overflow
   for (const json& item : shape) {
@@ -180,17 +184,19 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
     entry.elements *= size;
     entry.shape.push_back(size);
   }
-  if (entry.begin > entry.end || entry.end - entry.begin != entry.elements * width)
+  if (!entry.known && entry.begin > entry.end)  // how many bytes it should have, only others know
+    refuse(fmt::format("has offsets that go backwards, {} to {}", entry.begin, entry.end));
+  if (entry.known && (entry.begin > entry.end || entry.end - entry.begin != entry.elements * width))
     refuse(fmt::format("of type {} and shape {}: expected {} bytes, found offsets {} to {}", entry.type,
                        excerpt(shape.dump()), entry.elements * width, entry.begin, entry.end));
   return entry;
 }
 
 /// The entries in the order of their data, which must fill `data_size` bytes.
-std::vector<Entry> parse_entries(const std::string& path, const json& header, std::size_t data_size) {
+std::vector<Entry> parse_entries(const std::string& path, const json& header, std::size_t data_size, bool others) {
   std::vector<Entry> entries;
   for (const auto& [name, description] : header.items())
-    if (name != "__metadata__") entries.push_back(parse_entry(path, name, description));
+    if (name != "__metadata__") entries.push_back(parse_entry(path, name, description, others));
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
@@ -287,7 +293,7 @@ void save_safetensors(const std::string& path, const SafeTensors& contents) {
   file.commit();
 }
 
-SafeTensors load_safetensors(const std::string& path) {
+SafeTensors load_safetensors(const std::string& path, std::map<std::string, std::string>* others) {
   const std::string file = read_file(path);
   require<FormatError>(file.size() >= length_bytes, "{}: truncated: expected at least {} bytes, found {}", path,
                        length_bytes, file.size());
@@ -306,14 +312,16 @@ SafeTensors load_safetensors(const std::string& path) {
   const json header = parse_header(path, text);
   SafeTensors result;
   if (header.contains("__metadata__")) result.metadata = parse_metadata(path, header["__metadata__"]);
-  const std::vector<Entry> entries = parse_entries(path, header, data_size);
+  const std::vector<Entry> entries = parse_entries(path, header, data_size, others != nullptr);
   verify_checksum(path, result.metadata, text, data, data_size);
   result.metadata.erase(checksum_key);
   result.metadata.erase(checked_key);
 
   for (const Entry& entry : entries) {
     const char* const from = data + entry.begin;
-    if (entry.type == "I64") {
+    if (!entry.known) {
+      (*others)[entry.name] = entry.type;
+    } else if (entry.type == "I64") {
       Indices& integers = result.integers[entry.name] = Indices(entry.shape);
       convert<std::int64_t>(from, integers.data(), entry.elements, [](std::int64_t value) { return value; });
     } else {

@@ -17,13 +17,14 @@ struct SafeTensors {
   std::map<std::string, std::string> metadata;
 };
 
-/// Writes the file whole or not at all: to `path` + ".tmp" in the same directory, flushed to disk, then renamed over
-/// `path`. The same contents give the same bytes. In the file the metadata gains "xtgrad.crc32", a checksum of every
-/// other byte, and "xtgrad.checked", which says that it must be there; load_safetensors takes both out again.
+/// Writes the file whole or not at all, as AtomicFile does (file.hpp): under a temporary name in the same directory,
+/// flushed to disk, then renamed over `path`. The same contents give the same bytes. In the file the metadata gains
+/// "xtgrad.crc32", a checksum of every other byte, and "xtgrad.checked", which says that it must be there;
+/// load_safetensors takes both out again.
 ///
 /// Throws FormatError that names the path and the system's reason (`run/checkpoint.safetensors: cannot write: No space
 /// left on device`); the old file is untouched then, and the temporary one removed. Throws ValueError for a name that
-/// is taken twice or reserved, or is not UTF-8. Two writers of one path at a time are not supported.
+/// is taken twice or reserved, or is not UTF-8. Of two writers of one path at a time, the last wins.
 /// Where a file size limit is set (RLIMIT_FSIZE) the system also sends SIGXFSZ, which ends a program that does not
 /// ignore it: that is the program's choice, a library does not touch signal handlers.
 void save_safetensors(const std::string& path, const SafeTensors& contents);
@@ -33,8 +34,9 @@ void save_safetensors(const std::string& path, const SafeTensors& contents);
 /// out.) Memory stays proportional to the file's size, whatever its header says.
 ///
 /// Throws FormatError that names the path, the tensor, and what was expected and found: cannot open, truncated, header
-/// that is not JSON, unknown type, shape that does not fit its offsets, offsets that overlap, leave gaps or
+/// that is not JSON, unknown type (unless `others` is given: then arrays of unknown types are not read, and their names
+/// and types are put there), shape that does not fit its offsets, offsets that overlap, leave gaps or
 /// end outside the file, checksum mismatch.
-SafeTensors load_safetensors(const std::string& path);
+SafeTensors load_safetensors(const std::string& path, std::map<std::string, std::string>* others = nullptr);
 
 }  // namespace xtg

@@ -5,10 +5,26 @@
 
 namespace xtg {
 
-std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", ")); }
+std::size_t require_size(const char* operation, const char* what, std::size_t n) {
+  require(n <= kMostElements, "{}: {} {} is not a size (0 … 2^48)", operation, what, as_written(n));
+  return n;
+}
+
+std::string to_string(const Shape& shape) {
+  std::vector<std::ptrdiff_t> sizes(shape.begin(), shape.end());
+  return fmt::format("({})", fmt::join(sizes, ", "));
+}
 
 std::size_t count(const Shape& shape) {
-  return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+  std::size_t product = 1;  // of the sizes that are not 0
+  bool wraps = false, empty = false;
+  for (const std::size_t n : shape) {
+    empty = empty || n == 0;
+    wraps = __builtin_mul_overflow(product, n == 0 ? 1 : n, &product) || wraps;
+  }
+  if (wraps || product > kMostElements)  // not by require: a text for every array would take its time
+    throw ShapeError("expected a shape of at most 2^48 elements, got " + to_string(shape));
+  return empty ? 0 : product;
 }
 
 Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b) {

@@ -24,9 +24,9 @@ void require_within(const char* name, const std::vector<Range>& ranges, const Sh
                       to_string(shape), ranges.size());
   for (std::size_t i = 0; i < ranges.size(); ++i)
     require(ranges[i].start <= stop_of(ranges[i], shape[i]) && stop_of(ranges[i], shape[i]) <= shape[i] &&
-                ranges[i].stop >= -1 && ranges[i].step >= 1,
-            "{}: range {}:{}:{} does not lie within axis {} of {}", name, ranges[i].start, ranges[i].stop,
-            ranges[i].step, i, to_string(shape));
+                ranges[i].stop >= -1 && ranges[i].step >= 1 && ranges[i].step <= kMostElements,
+            "{}: range {}:{}:{} does not lie within axis {} of {}", name, as_written(ranges[i].start), ranges[i].stop,
+            as_written(ranges[i].step), i, to_string(shape));
 }
 
 /// Calls visit(offset in the whole, offset in the part) for each element of the part that `ranges` select, in order.
@@ -77,14 +77,14 @@ Tensor reshape(Tensor x, std::initializer_list<std::ptrdiff_t> shape) {
 
 Shape resolve_shape(const Shape& from, const std::vector<std::ptrdiff_t>& shape) {
   const auto unknown = std::find(shape.begin(), shape.end(), -1);
-  std::size_t known = 1;
-  Shape result;
+  Shape result, others;  // others: those that are known
   for (const std::ptrdiff_t n : shape) {
     require(n >= -1, "reshape: a size is {} in ({})", n, fmt::join(shape, ", "));
-    if (n >= 0) known *= static_cast<std::size_t>(n);
+    if (n >= 0) others.push_back(static_cast<std::size_t>(n));
     result.push_back(n >= 0 ? static_cast<std::size_t>(n) : 0);
   }
   if (unknown != shape.end()) {
+    const std::size_t known = count(others);
     require(std::count(shape.begin(), shape.end(), -1) == 1, "reshape: more than one size is -1 in ({})",
             fmt::join(shape, ", "));
     require<ShapeError>(known > 0 && count(from) % known == 0, "reshape: {} does not fit ({})", to_string(from),
@@ -155,6 +155,8 @@ Tensor pad(const Tensor& x, const std::vector<std::size_t>& before, const std::v
   Shape shape = x.shape();
   std::vector<Range> ranges(shape.size());
   for (std::size_t i = 0; i < shape.size(); ++i) {
+    require_size("pad", "before", before[i]);
+    require_size("pad", "after", after[i]);
     ranges[i] = {before[i], static_cast<std::ptrdiff_t>(before[i] + shape[i]), 1};
     shape[i] += before[i] + after[i];
   }

@@ -35,7 +35,7 @@ Tensor slice(const Tensor& x, const std::vector<Range>& ranges);
 /// Zeros of shape `shape` with x at the places that slice(·, ranges) reads: the transpose of slice.
 Tensor unslice(const Tensor& x, const std::vector<Range>& ranges, const Shape& shape);
 
-/// x with `before` and `after` zeros added at each axis.
+/// x with `before` and `after` zeros added at each axis. Throws ValueError unless there is one of both for each.
 Tensor pad(const Tensor& x, const std::vector<std::size_t>& before, const std::vector<std::size_t>& after);
 
 /// `concatenate({a, b}, 1)`: joined along an axis. Throws ShapeError unless the shapes are equal but for that axis,

@@ -37,6 +37,8 @@ using Scalar = float;
 /// Sizes along the axes, outermost first; {} is the shape of a scalar.
 using Shape = xt::xarray<Scalar>::shape_type;
 
+std::size_t count(const Shape& shape);  // shape.hpp
+
 /// A dense array, contiguous and row-major, of any number of axes. Copying copies the numbers. It holds an xtensor
 /// array and is deliberately not one: an xtensor expression is lazy, can read memory that is gone when it is kept with
 /// `auto`, and sums floats one after the other; and for an argument of its own types the compiler finds xt::sum,
@@ -49,9 +51,9 @@ class Array {
 
   /// A scalar, 0.
   Array() : Array(Shape{}, T{0}) {}
-  /// The elements are not set.
-  explicit Array(const Shape& shape) : array_(shape) {}
-  Array(const Shape& shape, T value) : array_(shape, value) {}
+  /// The elements are not set. Throws ShapeError, here and below, for more elements than kMostElements (shape.hpp).
+  explicit Array(const Shape& shape) : array_(counted(shape)) {}
+  Array(const Shape& shape, T value) : array_(counted(shape), value) {}
 
   const Shape& shape() const { return array_.shape(); }
   std::size_t dimension() const { return array_.dimension(); }
@@ -88,6 +90,11 @@ class Array {
   const Xtensor& xtensor() const { return array_; }
 
  private:
+  static const Shape& counted(const Shape& shape) {
+    count(shape);
+    return shape;
+  }
+
   Xtensor array_;
 };
 

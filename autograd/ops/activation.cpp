@@ -1,5 +1,6 @@
 #include "autograd/ops/activation.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/operation.hpp"
@@ -43,6 +44,27 @@ Scalar logistic(Scalar v) {
   return (v < 0 ? e : Scalar{1}) / (1 + e);
 }
 
+/// logistic·(1 − logistic), the same for v and −v.
+Scalar logistic_slope(Scalar v) {
+  const Scalar e = std::exp(-std::abs(v));
+  return e / ((1 + e) * (1 + e));
+}
+
+// silu and both forms of gelu are v·σ, σ a function that rises from 0 to 1. Beyond ±1000 σ is 0 or 1 and its slope 0,
+// in both types, and what is left is relu. There v is replaced, for 0·∞ is NaN.
+constexpr Scalar kFar = 1000;
+
+Scalar near(Scalar v) { return std::clamp(v, -kFar, kFar); }
+
+/// The definition, but relu beyond ±1000.
+template <class Definition>
+auto relu_far_out(const Definition& definition) {
+  return [definition](const Variable& v) {
+    const Mask far = greater(abs(v.value()), scalar(kFar));
+    return where(far, relu(v), definition(where(far, Variable(scalar(0)), v)));
+  };
+}
+
 }  // namespace
 
 // The backward is made of Variables and reads the output: x, which a backward on arrays would save for the definition,
@@ -80,13 +102,12 @@ Variable add_relu(const Variable& x, const Variable& residual) {
 Variable sigmoid(const Variable& x) {
   return activation(
       "sigmoid", x,
-      // 1/(1 + e^−x) has the gradient ∞·0 at a large negative x; this is the same function.
-      [](const Variable& v) { return (tanh(v * Scalar{0.5}) + Scalar{1}) * Scalar{0.5}; },
-      [](Scalar v) { return logistic(v); },
-      [](Scalar v) {  // y·(1 − y), the same for v and −v
-        const Scalar e = std::exp(-std::abs(v));
-        return e / ((1 + e) * (1 + e));
-      });
+      [](const Variable& v) {  // e^v/(1 + e^v) below 0, 1/(1 + e^−v) from there on: nothing overflows or cancels
+        const Mask below = less(v.value(), scalar(0));
+        const Variable e = exp(where(below, v, negative(v)));
+        return where(below, e, Variable(scalar(1))) / (e + Scalar{1});
+      },
+      [](Scalar v) { return logistic(v); }, [](Scalar v) { return logistic_slope(v); });
 }
 
 Variable softplus(const Variable& x) {
@@ -102,15 +123,14 @@ Variable softplus(const Variable& x) {
 
 Variable silu(const Variable& x) {
   return activation(
-      "silu", x, [](const Variable& v) { return v * sigmoid(v); }, [](Scalar v) { return v * logistic(v); },
-      [](Scalar v) {
-        const Scalar s = logistic(v);
-        return s * (1 + v * (1 - s));
-      });
+      "silu", x, relu_far_out([](const Variable& v) { return v * sigmoid(v); }),
+      [](Scalar v) { return std::max(v, -kFar) * logistic(v); },
+      [](Scalar v) { return logistic(v) + near(v) * logistic_slope(v); });
 }
 
 // What is not chosen is read or computed first: only then does the loop run without branches, thirty times as fast.
 Variable leaky_relu(const Variable& x, Scalar slope) {
+  if (slope == 0) return relu(x);  // 0·−∞ is NaN
   return activation(
       "leaky_relu", x, [slope](const Variable& v) { return where(greater(v.value(), scalar(0)), v, v * slope); },
       [slope](Scalar v) {
@@ -138,24 +158,32 @@ Variable elu(const Variable& x, Scalar alpha) {
 namespace {
 
 // With Φ the normal distribution function and φ its derivative: y = x·Φ(x), dx = dy·(Φ(x) + x·φ(x)).
+// Φ(x) is erfc(−x/√2)/2; in (1 + erf(x/√2))/2, the same, the sum cancels for x < 0.
 Variable gelu_erf(const Variable& x) {
   constexpr auto sqrt_half = Scalar(0.7071067811865476);             // √(1/2)
   constexpr auto one_over_sqrt_two_pi = Scalar(0.3989422804014327);  // 1/√(2π)
   return activation(
-      "gelu", x, [=](const Variable& v) { return v * (erf(v * sqrt_half) + Scalar{1}) * Scalar{0.5}; },
-      [=](Scalar v) { return v * std::erfc(-v * sqrt_half) / 2; },
-      [=](Scalar v) { return std::erfc(-v * sqrt_half) / 2 + v * one_over_sqrt_two_pi * std::exp(-v * v / 2); });
+      "gelu", x, relu_far_out([=](const Variable& v) { return v * Scalar{0.5} * erfc(v * -sqrt_half); }),
+      [=](Scalar v) { return std::max(v, -kFar) / 2 * std::erfc(-v * sqrt_half); },
+      [=](Scalar v) {
+        const Scalar w = near(v);
+        return std::erfc(-w * sqrt_half) / 2 + w * one_over_sqrt_two_pi * std::exp(-w * w / 2);
+      });
 }
 
-// y = x/2·(1 + t), t = tanh u, u = a·(x + b·x³): dx = dy·((1 + t)/2 + x/2·(1 − t²)·u'), u' = a·(1 + 3b·x²).
+// (1 + tanh u)/2 is σ(2u), and does not cancel for u < 0: y = x·σ(v), v = a·(x + b·x³), dx = dy·(σ(v) + x·σ'(v)·v'),
+// v' = a·(1 + 3b·x²).
 Variable gelu_tanh(const Variable& x) {
-  constexpr auto a = Scalar(0.7978845608028654), b = Scalar(0.044715);  // a = √(2/π)
+  constexpr auto a = Scalar(1.5957691216057308), b = Scalar(0.044715);  // a = 2·√(2/π)
   return activation(
-      "gelu", x, [=](const Variable& v) { return v * (tanh((v + pow(v, 3) * b) * a) + Scalar{1}) * Scalar{0.5}; },
-      [=](Scalar v) { return v / 2 * (1 + std::tanh(a * (v + b * v * v * v))); },
+      "gelu", x, relu_far_out([=](const Variable& v) { return v * sigmoid((v + pow(v, 3) * b) * a); }),
       [=](Scalar v) {
-        const Scalar t = std::tanh(a * (v + b * v * v * v));
-        return (1 + t) / 2 + v / 2 * (1 - t * t) * a * (1 + 3 * b * v * v);
+        const Scalar w = near(v);
+        return std::max(v, -kFar) * logistic(a * (w + b * w * w * w));
+      },
+      [=](Scalar v) {
+        const Scalar w = near(v), u = a * (w + b * w * w * w);
+        return logistic(u) + w * logistic_slope(u) * a * (1 + 3 * b * w * w);
       });
 }
 

@@ -11,9 +11,9 @@ Variable relu(const Variable& x);  // where(x ≤ 0, 0, x); dx = dy where x > 0,
 /// relu(x + residual) of equal shapes, in one pass: how a residual block ends. The gradient of both is dy where y > 0,
 /// else 0. Throws ShapeError.
 Variable add_relu(const Variable& x, const Variable& residual);
-Variable sigmoid(const Variable& x);   // y = 1/(1 + e^−x); dx = dy·y·(1 − y)
-Variable softplus(const Variable& x);  // log(1 + e^x), without overflow; dx = dy·sigmoid(x)
-Variable silu(const Variable& x);      // x·sigmoid(x) (Elfwing et al. 2017, arXiv:1702.03118)
+Variable sigmoid(const Variable& x);  // y = 1/(1 + e^−x); dx = dy·y·(1 − y)
+Variable softplus(const Variable& x);  // log(1 + e^x), without overflow; dx = dy·sigmoid(x). log σ(x) is −softplus(−x)
+Variable silu(const Variable& x);  // x·sigmoid(x) (Elfwing et al. 2017, arXiv:1702.03118)
 
 /// x where x > 0, else slope·x; the gradient at 0 is slope, as PyTorch's.
 Variable leaky_relu(const Variable& x, Scalar slope = Scalar(0.01));

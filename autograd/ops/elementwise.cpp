@@ -1,25 +1,27 @@
 #include "autograd/ops/elementwise.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include "autograd/operation.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
+#include "tensor/kernels/broadcast.hpp"
 
 namespace xtg {
 
 Variable add(const Variable& a, const Variable& b) {
   return record("add", add(a.value(), b.value()), {a, b}, [](const Variable& dy, const Context& c) {
-    return Variables{c.wants(0) ? sum_to(dy, c.input_shape(0)) : Variable(),
-                     c.wants(1) ? sum_to(dy, c.input_shape(1)) : Variable()};
+    return Variables{c.wants(0) ? unbroadcast(dy, c.input_shape(0)) : Variable(),
+                     c.wants(1) ? unbroadcast(dy, c.input_shape(1)) : Variable()};
   });
 }
 
 Variable subtract(const Variable& a, const Variable& b) {
   return record("subtract", subtract(a.value(), b.value()), {a, b}, [](const Variable& dy, const Context& c) {
-    return Variables{c.wants(0) ? sum_to(dy, c.input_shape(0)) : Variable(),
-                     c.wants(1) ? sum_to(negative(dy), c.input_shape(1)) : Variable()};
+    return Variables{c.wants(0) ? unbroadcast(dy, c.input_shape(0)) : Variable(),
+                     c.wants(1) ? unbroadcast(negative(dy), c.input_shape(1)) : Variable()};
   });
 }
 
@@ -27,8 +29,8 @@ Variable multiply(const Variable& a, const Variable& b) {
   return record("multiply", multiply(a.value(), b.value()), {a, b},
                 [a = Saved(b.requires_grad() ? a : Variable()), b = Saved(a.requires_grad() ? b : Variable())](
                     const Variable& dy, const Context& c) {
-                  return Variables{c.wants(0) ? sum_to(dy * b.get(), c.input_shape(0)) : Variable(),
-                                   c.wants(1) ? sum_to(dy * a.get(), c.input_shape(1)) : Variable()};
+                  return Variables{c.wants(0) ? unbroadcast(dy * b.get(), c.input_shape(0)) : Variable(),
+                                   c.wants(1) ? unbroadcast(dy * a.get(), c.input_shape(1)) : Variable()};
                 });
 }
 
@@ -37,8 +39,8 @@ Variable divide(const Variable& a, const Variable& b) {
       "divide", divide(a.value(), b.value()), {a, b},
       [b = Saved(b)](const Variable& dy, const Context& c) {
         const Variable da = dy / b.get();
-        return Variables{c.wants(0) ? sum_to(da, c.input_shape(0)) : Variable(),
-                         c.wants(1) ? sum_to(negative(da * c.output()), c.input_shape(1)) : Variable()};
+        return Variables{c.wants(0) ? unbroadcast(da, c.input_shape(0)) : Variable(),
+                         c.wants(1) ? unbroadcast(negative(da * c.output()), c.input_shape(1)) : Variable()};
       },
       Keep::Output);
 }
@@ -85,10 +87,9 @@ Variable exp(const Variable& x) {
       Keep::Output);
 }
 
-Variable expm1(const Variable& x) {
-  return record(
-      "expm1", expm1(x.value()), {x},
-      [](const Variable& dy, const Context& c) { return Variables{dy * (c.output() + Scalar{1})}; }, Keep::Output);
+Variable expm1(const Variable& x) {  // y + 1 has no digits left where y is −1 but for rounding
+  return record("expm1", expm1(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * exp(x.get())}; });
 }
 
 Variable log(const Variable& x) {
@@ -111,15 +112,15 @@ Variable rsqrt(const Variable& x) {
   return record(
       "rsqrt", rsqrt(x.value()), {x},
       [](const Variable& dy, const Context& c) {
-        const Variable y = c.output();
-        return Variables{dy * (Scalar{-0.5} * (y * square(y)))};
+        const Variable y = c.output();  // factor by factor: y³ may be out of range where dx is not
+        return Variables{dy * y * y * (Scalar{-0.5} * y)};
       },
       Keep::Output);
 }
 
 Variable square(const Variable& x) {
   return record("square", square(x.value()), {x},
-                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * (Scalar{2} * x.get())}; });
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * x.get() * Scalar{2}}; });
 }
 
 Variable pow(const Variable& x, Scalar p) {
@@ -141,12 +142,12 @@ Variable pow(const Variable& a, const Variable& b) {
         if (c.wants(0)) {  // 0 where p = 0, also where 1/x is not finite
           const Mask constant = equal(where(greater_equal(abs(x.value()), smallest), one.value(), p.value()), zero);
           const Variable slope = where(constant, Variable(zero), p) * pow(where(constant, one, x), p - Scalar{1});
-          gradients[0] = sum_to(dy * slope, c.input_shape(0));
+          gradients[0] = unbroadcast(dy * slope, c.input_shape(0));
         }
         if (c.wants(1)) {  // 0 where x = 0 ≤ p
           const Mask flat = greater_equal(where(equal(x.value(), zero), p.value(), scalar(-1)), zero);
           const Variable base = where(flat, one, x);
-          gradients[1] = sum_to(dy * (pow(base, p) * log(base)), c.input_shape(1));
+          gradients[1] = unbroadcast(dy * (pow(base, p) * log(base)), c.input_shape(1));
         }
         return gradients;
       });
@@ -162,17 +163,46 @@ Variable cos(const Variable& x) {
                 [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * negative(sin(x.get()))}; });
 }
 
-Variable tanh(const Variable& x) {
+namespace {
+
+/// 1 − tanh²(x), a difference without digits where tanh is ±1 but for rounding: 4e/(1 + e)² with e = exp(−2|x|). Its
+/// derivative is −2·tanh(x) times itself.
+Variable tanh_slope(const Variable& x) {
+  Tensor slope(x.shape());
+  kernels::map(slope.data(), x.value().data(), slope.size(), [](Scalar v) {
+    const Scalar e = std::exp(-2 * std::abs(v));
+    return 4 * e / ((1 + e) * (1 + e));
+  });
   return record(
-      "tanh", tanh(x.value()), {x},
-      [](const Variable& dy, const Context& c) { return Variables{dy * (Scalar{1} - square(c.output()))}; },
+      "tanh_slope", std::move(slope), {x},
+      [x = Saved(x)](const Variable& dy, const Context& c) {
+        return Variables{dy * (Scalar{-2} * tanh(x.get()) * c.output())};
+      },
       Keep::Output);
 }
 
+/// 2/√π·exp(−x²). Beyond ±100 it is 0 in both types; x is limited to that because its derivative has the factor x, and
+/// 0·∞ is NaN.
+Variable erf_slope(const Variable& x) {
+  constexpr auto two_over_sqrt_pi = static_cast<Scalar>(1.1283791670955126);
+  return two_over_sqrt_pi * exp(negative(square(clamp(x, -100, 100))));
+}
+
+}  // namespace
+
+Variable tanh(const Variable& x) {
+  return record("tanh", tanh(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * tanh_slope(x.get())}; });
+}
+
 Variable erf(const Variable& x) {
-  return record("erf", erf(x.value()), {x}, [x = Saved(x)](const Variable& dy, const Context&) {
-    constexpr auto two_over_sqrt_pi = static_cast<Scalar>(1.1283791670955126);
-    return Variables{dy * (two_over_sqrt_pi * exp(negative(square(x.get()))))};
+  return record("erf", erf(x.value()), {x},
+                [x = Saved(x)](const Variable& dy, const Context&) { return Variables{dy * erf_slope(x.get())}; });
+}
+
+Variable erfc(const Variable& x) {
+  return record("erfc", erfc(x.value()), {x}, [x = Saved(x)](const Variable& dy, const Context&) {
+    return Variables{negative(dy * erf_slope(x.get()))};
   });
 }
 
@@ -193,8 +223,8 @@ namespace {
 Variables to_the_winner(const Variable& dy, const Context& c, const Mask& tie, const Mask& a_loses,
                         const Mask& b_loses) {
   const Variable zero(scalar(0)), share = where(tie, dy * Scalar{0.5}, dy);
-  return {c.wants(0) ? sum_to(where(a_loses, zero, share), c.input_shape(0)) : Variable(),
-          c.wants(1) ? sum_to(where(b_loses, zero, share), c.input_shape(1)) : Variable()};
+  return {c.wants(0) ? unbroadcast(where(a_loses, zero, share), c.input_shape(0)) : Variable(),
+          c.wants(1) ? unbroadcast(where(b_loses, zero, share), c.input_shape(1)) : Variable()};
 }
 
 }  // namespace
@@ -228,8 +258,8 @@ Variable clamp(const Variable& x, Scalar low, Scalar high) {
 Variable where(const Mask& mask, const Variable& a, const Variable& b) {
   return record("where", where(mask, a.value(), b.value()), {a, b}, [mask](const Variable& dy, const Context& c) {
     const Variable zero(zeros({}));
-    return Variables{c.wants(0) ? sum_to(where(mask, dy, zero), c.input_shape(0)) : Variable(),
-                     c.wants(1) ? sum_to(where(mask, zero, dy), c.input_shape(1)) : Variable()};
+    return Variables{c.wants(0) ? unbroadcast(where(mask, dy, zero), c.input_shape(0)) : Variable(),
+                     c.wants(1) ? unbroadcast(where(mask, zero, dy), c.input_shape(1)) : Variable()};
   });
 }
 

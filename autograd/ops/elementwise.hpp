@@ -23,7 +23,7 @@ Variable pow(const Variable& a, const Variable& b);  // da = dy·b·a^(b−1), d
 
 Variable negative(const Variable& x);
 Variable exp(const Variable& x);     // dx = dy·y
-Variable expm1(const Variable& x);   // e^x − 1, dx = dy·(y + 1)
+Variable expm1(const Variable& x);   // e^x − 1, dx = dy·e^x
 Variable log(const Variable& x);     // dx = dy/x
 Variable log1p(const Variable& x);   // log(1 + x), dx = dy/(1 + x)
 Variable sqrt(const Variable& x);    // dx = dy/(2y)
@@ -33,6 +33,7 @@ Variable sin(const Variable& x);     // dx = dy·cos x
 Variable cos(const Variable& x);     // dx = −dy·sin x
 Variable tanh(const Variable& x);    // dx = dy·(1 − y²)
 Variable erf(const Variable& x);     // dx = dy·2/√π·exp(−x²)
+Variable erfc(const Variable& x);    // 1 − erf(x), dx = −dy·2/√π·exp(−x²)
 Variable abs(const Variable& x);     // dx = dy·sign x, 0 at 0
 Variable sign(const Variable& x);    // −1, 0 or 1; dx = 0
 

@@ -27,12 +27,10 @@ Variable put_at(const Variable& x, const Positions& positions, const Shape& shap
 }  // namespace
 
 Variable take(const Variable& x, const Indices& positions) {
-  require_positions("take", positions, x.size());
   return take_at("take", x, std::make_shared<Indices>(positions));
 }
 
 Variable put(const Variable& x, const Indices& positions, const Shape& shape) {
-  require_positions("put", positions, count(shape));
   return put_at(x, std::make_shared<Indices>(positions), shape);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "autograd/operation.hpp"
 #include "autograd/ops/activation.hpp"
@@ -21,20 +23,67 @@ void require_elements(const char* name, const Shape& shape, int axis) {
                       axis, to_string(shape));
 }
 
-/// x less its largest element along the axis. The shift is a constant: it cancels in what follows.
-Variable centred(const Variable& x, int axis) { return x - Variable(max(x.value(), {axis}, true)); }
+// Softmax is computed about the first largest element x_m along the axis, with z = x − x_m: nothing overflows. If the
+// others are far below, its probability is nearly 1, and what it lacks, the sum of theirs, would be lost in
+// Σ exp(z_k) = 1 + rest and in every difference from 1. So it is kept apart: the logarithm of the sum is log1p(rest),
+// and the gradient at m is found from the others, for along the axis gradients add up to 0: a number added to all of x
+// changes nothing.
+
+/// Where the first largest elements along the axis are in the whole array: (…, n, …) -> (…, 1, …).
+Indices largest_along(const Tensor& x, int axis) {
+  const Indices largest = argmax(x, axis);
+  Shape shape = x.shape();
+  const std::size_t k = normalize_axis("softmax", axis, shape.size()), n = shape[k];
+  const std::size_t inner = count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(k) + 1, shape.end()));
+  shape[k] = 1;
+  Indices positions(shape);
+  for (std::size_t i = 0; i < largest.size(); ++i) {
+    const auto m = static_cast<std::size_t>(largest.data()[i]);
+    positions.data()[i] = static_cast<std::int64_t>((i / inner * n + m) * inner + i % inner);
+  }
+  return positions;
+}
+
+Variable balanced(const Variable& u, const Indices& largest, int axis);
+
+/// z_k = x_k − x_m; 0 at m, whatever x is, but NaN if x_m is infinite. dx = balanced(dz).
+Variable centered(const Variable& x, const Indices& largest, int axis) {
+  return record("centered", x.value() - take(x.value(), largest), {x},
+                [=](const Variable& dz, const Context&) { return Variables{balanced(dz, largest, axis)}; });
+}
+
+/// u, but −Σ_{k≠m} u_k at m: the gradient along the axis, whatever stood there. du = centered(dy).
+Variable balanced(const Variable& u, const Indices& largest, int axis) {
+  Tensor y = u.value();
+  for (const std::int64_t m : largest) y.data()[m] = 0;
+  const Tensor rest = sum(y, {axis}, true);
+  for (std::size_t i = 0; i < largest.size(); ++i) y.data()[largest.data()[i]] = -rest.data()[i];
+  return record("balanced", std::move(y), {u},
+                [=](const Variable& dy, const Context&) { return Variables{centered(dy, largest, axis)}; });
+}
+
+struct Centered {
+  Variable z, rest;
+};
+
+Centered about_largest(const Variable& x, int axis) {
+  const Indices largest = largest_along(x.value(), axis);
+  const Variable z = centered(x, largest, axis);
+  const Variable one_at_m(put(ones(largest.shape()), largest, x.shape()));  // exp(z_m)
+  return {z, sum(exp(z) - one_at_m, {axis}, true)};
+}
 
 Variable softmax_composed(const Variable& x, int axis) {
-  const Variable e = exp(centred(x, axis));
-  return e / sum(e, {axis}, true);
+  const auto [z, rest] = about_largest(x, axis);
+  return exp(z) / (rest + Scalar{1});
 }
 
 Variable log_softmax_composed(const Variable& x, int axis) {
-  const Variable z = centred(x, axis);
-  return z - log(sum(exp(z), {axis}, true));
+  const auto [z, rest] = about_largest(x, axis);
+  return z - log1p(rest);
 }
 
-/// Calls finish(x_k, largest, Σ_j exp(x_j − largest)) for each element, where j runs along the axis.
+/// Calls finish(z_k, rest) for each element.
 template <class Finish>
 Tensor along_axis(const Tensor& x, int axis, const Finish& finish) {
   const Shape& s = x.shape();
@@ -43,21 +92,25 @@ Tensor along_axis(const Tensor& x, int axis, const Finish& finish) {
   Tensor y(s);
   for (std::size_t i = 0; i < x.size() / n; ++i) {
     const std::size_t begin = i / step * n * step + i % step, end = begin + n * step;
-    double top = static_cast<double>(x.data()[begin]), total = 0;
-    for (std::size_t k = begin; k < end; k += step) top = std::max(top, static_cast<double>(x.data()[k]));
-    for (std::size_t k = begin; k < end; k += step) total += std::exp(static_cast<double>(x.data()[k]) - top);
+    std::size_t first = begin;
     for (std::size_t k = begin; k < end; k += step)
-      y.data()[k] = static_cast<Scalar>(finish(static_cast<double>(x.data()[k]), top, total));
+      if (x.data()[k] > x.data()[first]) first = k;
+    const auto top = static_cast<double>(x.data()[first]);
+    double rest = top - top;  // 0, or NaN
+    for (std::size_t k = begin; k < end; k += step)
+      if (k != first) rest += std::exp(static_cast<double>(x.data()[k]) - top);
+    for (std::size_t k = begin; k < end; k += step)
+      y.data()[k] = static_cast<Scalar>(finish(static_cast<double>(x.data()[k]) - top, rest));
   }
   return y;
 }
 
 Tensor softmax_forward(const Tensor& x, int axis) {
-  return along_axis(x, axis, [](double v, double top, double total) { return std::exp(v - top) / total; });
+  return along_axis(x, axis, [](double z, double rest) { return std::exp(z) / (1 + rest); });
 }
 
 Tensor log_softmax_forward(const Tensor& x, int axis) {
-  return along_axis(x, axis, [](double v, double top, double total) { return v - (top + std::log(total)); });
+  return along_axis(x, axis, [](double z, double rest) { return z - std::log1p(rest); });
 }
 
 /// t·(1 − s) + s/K for targets (N, K).
@@ -66,10 +119,20 @@ Tensor smoothed(const Tensor& targets, double smoothing) {
   return targets * static_cast<Scalar>(1 - smoothing) + static_cast<Scalar>(smoothing / classes);
 }
 
+/// weight·value, but 0 where the weight is 0 and the value infinite: a term that does not count.
+double term(double weight, double value) { return weight == 0 && std::isinf(value) ? 0 : weight * value; }
+
+/// The same for Variables; a term that does not count has no gradient.
+Variable terms(const Variable& weight, const Variable& value) {
+  const Tensor zero = scalar(0), of_no_weight = where(equal(weight.value(), zero), value.value(), zero);
+  const Mask none = equal(abs(of_no_weight), scalar(std::numeric_limits<Scalar>::infinity()));
+  return weight * where(none, Variable(zero), value);
+}
+
 Variable cross_entropy_composed(const Variable& logits, const Variable& targets, double smoothing) {
   const auto n = static_cast<double>(targets.shape()[0]), classes = static_cast<double>(targets.shape()[1]);
   const Variable t = targets * static_cast<Scalar>(1 - smoothing) + static_cast<Scalar>(smoothing / classes);
-  return negative(sum(t * log_softmax(logits))) / static_cast<Scalar>(n);
+  return negative(sum(terms(t, log_softmax(logits)))) / static_cast<Scalar>(n);
 }
 
 void require_pairs(const char* name, const Variable& input, const Variable& target) {
@@ -78,10 +141,10 @@ void require_pairs(const char* name, const Variable& input, const Variable& targ
                       to_string(input.shape()), to_string(target.shape()));
 }
 
-/// −|x| is −x for x > 0, else x: on the side of 0 on which relu(x) is 0, so that both bend as one.
 Variable binary_cross_entropy_composed(const Variable& x, const Variable& t) {
-  const Variable minus_abs = where(less_equal(x.value(), 0), x, negative(x));
-  return mean(relu(x) - x * t + log1p(exp(minus_abs)));
+  const Mask below = less(x.value(), scalar(0));
+  const Variable size = where(below, negative(x), x), other = where(below, t, Scalar{1} - t);
+  return mean(terms(other, size) + log1p(exp(negative(size))));
 }
 
 }  // namespace
@@ -90,7 +153,7 @@ Variable softmax(const Variable& x, int axis) {
   require_elements("softmax", x.shape(), axis);
   const auto backward = [axis](const Variable& dy, const Context& c) {
     const Variable y = c.output();
-    return Variables{y * (dy - sum(dy * y, {axis}, true))};
+    return Variables{balanced(y * (dy - sum(dy * y, {axis}, true)), largest_along(y.value(), axis), axis)};
   };
   return operation(
       "softmax", {x}, [axis](const Variables& v) { return softmax_composed(v[0], axis); },
@@ -102,7 +165,8 @@ Variable softmax(const Variable& x, int axis) {
 Variable log_softmax(const Variable& x, int axis) {
   require_elements("log_softmax", x.shape(), axis);
   const auto backward = [axis](const Variable& dy, const Context& c) {
-    return Variables{dy - exp(c.output()) * sum(dy, {axis}, true)};
+    const Variable y = c.output();
+    return Variables{balanced(dy - exp(y) * sum(dy, {axis}, true), largest_along(y.value(), axis), axis)};
   };
   return operation(
       "log_softmax", {x}, [axis](const Variables& v) { return log_softmax_composed(v[0], axis); },
@@ -121,20 +185,46 @@ Variable cross_entropy(const Variable& logits, const Indices& labels, double lab
 
 namespace {
 
+/// scale·(p_k·Σ_j t_j − t_k) in each row; at the largest p as in `balanced`.
+Tensor cross_entropy_slope(const Tensor& log_p, const Tensor& t, double scale) {
+  const std::size_t classes = t.shape()[1];
+  Tensor d(t.shape());
+  for (std::size_t begin = 0; begin < t.size(); begin += classes) {
+    const Scalar *row = log_p.data() + begin, *target = t.data() + begin;
+    const double mass = std::accumulate(target, target + classes, 0.0);
+    const std::size_t largest = static_cast<std::size_t>(std::max_element(row, row + classes) - row);
+    double rest = 0;
+    for (std::size_t k = 0; k < classes; ++k) {
+      const double slope = scale * (std::exp(static_cast<double>(row[k])) * mass - static_cast<double>(target[k]));
+      if (k != largest) rest += slope;
+      d.data()[begin + k] = static_cast<Scalar>(slope);
+    }
+    d.data()[begin + largest] = static_cast<Scalar>(-rest);
+  }
+  return d;
+}
+
 // The loss is −Σ t·log_p/N over samples and classes, with t the smoothed targets. As dlog_p_k/dlogits_j is 1 where
 // j = k, less p_j, its derivative is (p_j·Σ_k t_k − t_j)/N.
 Computed cross_entropy_by_hand(const Tensor& logits, const Tensor& targets, double smoothing) {
   Tensor log_p = log_softmax_forward(logits, -1), t = smoothed(targets, smoothing);
   double total = 0;
   for (std::size_t i = 0; i < t.size(); ++i)
-    total -= static_cast<double>(t.data()[i]) * static_cast<double>(log_p.data()[i]);
+    total -= term(static_cast<double>(t.data()[i]), static_cast<double>(log_p.data()[i]));
   const double samples = static_cast<double>(t.shape()[0]);
   return {scalar(static_cast<Scalar>(total / samples)),
           [log_p = std::move(log_p), t = std::move(t), smoothing](const Tensor& dy, const Arguments& arguments) {
-            const Scalar scale = dy.item() / static_cast<Scalar>(t.shape()[0]);
+            const double scale = static_cast<double>(dy.item()) / static_cast<double>(t.shape()[0]);
             AnalyticGradients d(2);
-            if (arguments.wants(0)) d[0] = (exp(log_p) * sum(t, {1}, true) - t) * scale;
-            if (arguments.wants(1)) d[1] = log_p * (static_cast<Scalar>(smoothing - 1) * scale);
+            if (arguments.wants(0)) d[0] = cross_entropy_slope(log_p, t, scale);
+            if (arguments.wants(1)) {
+              d[1] = Tensor(t.shape());
+              for (std::size_t i = 0; i < t.size(); ++i) {
+                const bool counts = t.data()[i] != 0 || !std::isinf(log_p.data()[i]);
+                const double value = static_cast<double>(log_p.data()[i]) * (smoothing - 1) * scale;
+                d[1]->data()[i] = counts ? static_cast<Scalar>(value) : Scalar{0};
+              }
+            }
             return d;
           }};
 }
@@ -179,7 +269,7 @@ Computed binary_cross_entropy_by_hand(const Tensor& logits, const Tensor& target
   double total = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const double x = static_cast<double>(logits.data()[i]), t = static_cast<double>(targets.data()[i]);
-    total += std::max(x, 0.0) - x * t + std::log1p(std::exp(-std::abs(x)));
+    total += term(x < 0 ? t : 1 - t, std::abs(x)) + std::log1p(std::exp(-std::abs(x)));
   }
   return {scalar(static_cast<Scalar>(total / n)), [n](const Tensor& dy, const Arguments& a) {
             const double scale = static_cast<double>(dy.item()) / n;
@@ -187,11 +277,20 @@ Computed binary_cross_entropy_by_hand(const Tensor& logits, const Tensor& target
             if (a.wants(0)) {
               d[0] = Tensor(a[0].shape());
               for (std::size_t i = 0; i < d[0]->size(); ++i) {
-                const double probability = 1 / (1 + std::exp(-static_cast<double>(a[0].data()[i])));
-                d[0]->data()[i] = static_cast<Scalar>((probability - static_cast<double>(a[1].data()[i])) * scale);
+                // σ(x) − t as (1 − t)·σ(x) − t·σ(−x): where σ(x) is 1 but for rounding, the difference has no digits.
+                const double x = static_cast<double>(a[0].data()[i]), t = static_cast<double>(a[1].data()[i]);
+                const double e = std::exp(-std::abs(x)), right = x < 0 ? e : 1, left = x < 0 ? 1 : e;
+                d[0]->data()[i] = static_cast<Scalar>(((1 - t) * right - t * left) / (1 + e) * scale);
               }
             }
-            if (a.wants(1)) d[1] = a[0] * static_cast<Scalar>(-scale);
+            if (a.wants(1)) {
+              d[1] = Tensor(a[1].shape());
+              for (std::size_t i = 0; i < d[1]->size(); ++i) {
+                const Scalar x = a[0].data()[i], t = a[1].data()[i];
+                const bool counts = !std::isinf(x) || (x < 0 ? t : 1 - t) != 0;
+                d[1]->data()[i] = counts ? static_cast<Scalar>(-scale) * x : Scalar{0};
+              }
+            }
             return d;
           }};
 }

@@ -14,12 +14,14 @@ Variable log_softmax(const Variable& x, int axis = -1);
 
 /// The mean over the batch of −Σ_k t_k·log_softmax(logits)_k, in nats: logits (N, K), labels (N) -> (). The target t is
 /// 1 − s at the label, plus s/K everywhere, with s the label smoothing in [0, 1] (Szegedy et al. 2015,
-/// arXiv:1512.00567; PyTorch's label_smoothing). dlogits = (softmax(logits) − t)·dy/N. Throws ShapeError for other
-/// shapes, ValueError for a label outside 0 … K−1 or an s outside [0, 1].
+/// arXiv:1512.00567; PyTorch's label_smoothing). dlogits = (softmax(logits) − t)·dy/N. A logit of −∞ excludes its
+/// class: with t_k = 0 its term is 0. Throws ShapeError for other shapes, ValueError for a label outside 0 … K−1 or an
+/// s outside [0, 1].
 Variable cross_entropy(const Variable& logits, const Indices& labels, double label_smoothing = 0);
 
 /// The same with a distribution over the classes for each sample, targets (N, K), smoothed as t·(1 − s) + s/K; they
-/// need not add up to 1. dlogits = (softmax(logits)·Σ_k t_k − t)·dy/N, dtargets = −(1 − s)·log_softmax(logits)·dy/N.
+/// need not add up to 1. dlogits = (softmax(logits)·Σ_k t_k − t)·dy/N, dtargets = −(1 − s)·log_softmax(logits)·dy/N,
+/// but 0 at a class that is excluded.
 Variable cross_entropy(const Variable& logits, const Variable& targets, double label_smoothing = 0);
 
 // The mean over all elements of a loss for each, as PyTorch's default reduction; input and target of equal shape, with
@@ -32,8 +34,9 @@ Variable l1_loss(const Variable& input, const Variable& target);   // |x − t|,
 /// Throws ValueError unless delta > 0.
 Variable huber_loss(const Variable& input, const Variable& target, Scalar delta = 1);
 
-/// −t·log σ(x) − (1 − t)·log(1 − σ(x)), σ the sigmoid, computed as max(x, 0) − x·t + log(1 + e^−|x|), which does not
-/// overflow. dlogits = (σ(x) − t)·dy/n, dtargets = −x·dy/n.
+/// −t·log σ(x) − (1 − t)·log(1 − σ(x)), σ the sigmoid. Computed as |x|·w + log(1 + e^−|x|), which does not overflow; w
+/// is what the target gives to the other answer, t for x < 0, else 1 − t. At x = ±∞ that is 0 for w = 0, else ∞.
+/// dlogits = (σ(x) − t)·dy/n, dtargets = −x·dy/n, but 0 where x is infinite and w = 0.
 Variable binary_cross_entropy_with_logits(const Variable& logits, const Variable& targets);
 
 }  // namespace xtg

@@ -19,12 +19,12 @@ Variable matrix_product(const Variable& a, const Variable& b, bool transpose_a, 
                   if (c.wants(0)) {
                     const Variable da =
                         transpose_a ? matmul(b.get(), dy, transpose_b, true) : matmul(dy, b.get(), false, !transpose_b);
-                    gradients[0] = sum_to(da, c.input_shape(0));  // a matrix that met several
+                    gradients[0] = unbroadcast(da, c.input_shape(0));  // a matrix that met several
                   }
                   if (c.wants(1)) {
                     const Variable db =
                         transpose_b ? matmul(dy, a.get(), true, transpose_a) : matmul(a.get(), dy, !transpose_a, false);
-                    gradients[1] = sum_to(db, c.input_shape(1));
+                    gradients[1] = unbroadcast(db, c.input_shape(1));
                   }
                   return gradients;
                 });

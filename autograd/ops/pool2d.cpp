@@ -27,6 +27,9 @@ Variable max_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, s
 Variable avg_pool2d(const Variable& x, std::size_t kernel, std::size_t stride, std::size_t padding) {
   require<ShapeError>(x.shape().size() == 4, "avg_pool2d: expected x (N, H, W, C), got {}", to_string(x.shape()));
   const Shape& s = x.shape();
+  require_size("avg_pool2d", "kernel", kernel);
+  require_size("avg_pool2d", "stride", stride);
+  require_size("avg_pool2d", "padding", padding);
   require(kernel >= 1 && stride >= 1, "avg_pool2d: expected kernel and stride of at least 1, got {} and {}", kernel,
           stride);
   require<ShapeError>(s[1] + 2 * padding >= kernel && s[2] + 2 * padding >= kernel,

@@ -35,8 +35,10 @@ Variable mean(const Variable& x, const Axes& axes, bool keepdims) {
 namespace {
 
 /// About the mean, not E[x²] − E[x]²: that difference of large numbers is lost in rounding where |mean| is large.
+/// Twice, for the mean is rounded: floats near 1e6 are 0.06 apart.
 Variable variance_composed(const Variable& x, const Axes& axes, bool keepdims, Scalar correction) {
-  return mean(square(x - mean(x, axes, true)), axes, keepdims) * correction;
+  const Variable about = x - mean(x, axes, true);
+  return mean(square(about - mean(about, axes, true)), axes, keepdims) * correction;
 }
 
 Variable variance_of(const char* name, const Variable& x, const Axes& axes, bool keepdims, bool unbiased) {
@@ -45,16 +47,19 @@ Variable variance_of(const char* name, const Variable& x, const Axes& axes, bool
   const std::size_t n = reduced_count(name, x.shape(), reduced);
   require(n > 1 || !unbiased, "{}: unbiased, expected two elements or more along the reduced axes of {}, got one", name,
           to_string(x.shape()));
-  const Scalar correction = unbiased ? static_cast<Scalar>(n) / static_cast<Scalar>(n - 1) : Scalar{1};
+  const std::size_t divisor = unbiased ? n - 1 : n;
+  const auto correction = static_cast<Scalar>(static_cast<double>(n) / static_cast<double>(divisor));
   return operation(
       "variance", {x}, [=](const Variables& v) { return variance_composed(v[0], axes, keepdims, correction); },
       [&] {
-        const Tensor average = mean(x.value(), axes, true);  // x's shape, reduced axes 1
-        return Computed{mean(square(x.value() - average), axes, keepdims) * correction,
+        // The mean, of x's shape with reduced axes 1, and what it lost in rounding.
+        const Tensor average = mean(x.value(), axes, true), about = x.value() - average;
+        const Tensor rest = mean(about, axes, true);
+        return Computed{mean(square(about - rest), axes, keepdims) * correction,
                         [=](const Tensor& dy, const Arguments& a) {
                           // x also moves the mean, but by that the variance changes by −2·mean(x − mean) = 0.
-                          const Tensor scale = reshape(dy, kept) * (2 * correction / static_cast<Scalar>(n));
-                          return analytic_gradients((a[0] - average) * scale);
+                          const Tensor scale = reshape(Scalar{2} * dy / static_cast<Scalar>(divisor), kept);
+                          return analytic_gradients((a[0] - average - rest) * scale);
                         }};
       });
 }
@@ -100,23 +105,23 @@ Variable logsumexp(const Variable& x, const Axes& axes, bool keepdims) {
   const Scalar infinity = std::numeric_limits<Scalar>::infinity();
   Tensor largest = max(x.value(), axes, true);
   const Mask none = less_equal(largest, -infinity);  // exp(x) is 0 everywhere
+  const Variable shares(tie_shares(x.value(), largest));
   // The shift cancels, so it is a constant. Where it would be infinite there is none, for ∞ − ∞ is NaN.
   for (Scalar& v : largest)
     if (!std::isfinite(v)) v = 0;
   const Variable shift(std::move(largest));  // x's shape, reduced axes 1
-  const Variable total = sum(exp(x - shift), axes, true);
-  const Variable y = log(where(none, Variable(scalar(1)), total)) + shift;
+  // Σ exp(x − shift) less 1, which is the largest element's: what is left may be too small to show in the sum.
+  const Variable rest = sum(exp(x - shift) - shares, axes, true);
+  const Variable y = log1p(where(none, Variable(scalar(0)), rest)) + shift;
   return reshape(where(none, Variable(scalar(-infinity)), y), reduced_shape(x.shape(), reduced, keepdims));
 }
 
 Variable broadcast_to(const Variable& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
   return record("broadcast_to", broadcast_to(x.value(), shape), {x},
                 [](const Variable& dy, const Context& c) { return Variables{sum_to(dy, c.input_shape(0))}; });
 }
 
 Variable sum_to(const Variable& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
   return record("sum_to", sum_to(x.value(), shape), {x},
                 [](const Variable& dy, const Context& c) { return Variables{broadcast_to(dy, c.input_shape(0))}; });
 }

@@ -27,6 +27,8 @@ Indices argmax(const Variable& x, int axis);
 /// the result, and dx = 0.
 Variable logsumexp(const Variable& x, const Axes& axes = {}, bool keepdims = false);
 
+// Both of these return a Variable of its own, also where the shape is x's already.
+
 /// x repeated to `shape`; dx = dy summed back.
 Variable broadcast_to(const Variable& x, const Shape& shape);
 /// x summed over the axes along which `shape` is repeated to x's shape; dx = dy, broadcast.

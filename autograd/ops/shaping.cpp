@@ -1,7 +1,7 @@
 #include "autograd/ops/shaping.hpp"
 
+#include <algorithm>
 #include <functional>
-#include <numeric>
 
 #include "autograd/operation.hpp"
 #include "tensor/shape.hpp"
@@ -9,7 +9,6 @@
 namespace xtg {
 
 Variable reshape(const Variable& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
   return record("reshape", reshape(x.value(), shape), {x},
                 [](const Variable& dy, const Context& c) { return Variables{reshape(dy, c.input_shape(0))}; });
 }
@@ -136,8 +135,14 @@ Variable stack(const Variables& inputs, int axis) {
 
 Variables split(const Variable& x, const std::vector<std::size_t>& sizes, int axis) {
   const std::size_t k = normalize_axis("split", axis, x.shape().size());
-  require(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}) == x.shape()[k],
-          "split: sizes ({}) do not add up to axis {} of {}", fmt::join(sizes, ", "), k, to_string(x.shape()));
+  std::size_t rest = x.shape()[k];  // a sum of the sizes could wrap
+  const bool fit = std::all_of(sizes.begin(), sizes.end(), [&rest](std::size_t size) {
+    const bool fits = size <= rest;
+    rest -= size;
+    return fits;
+  });
+  require(fit && rest == 0, "split: sizes {} do not add up to axis {} of {}",
+          to_string(Shape(sizes.begin(), sizes.end())), k, to_string(x.shape()));
   Variables parts;
   std::size_t start = 0;
   for (const std::size_t size : sizes) {

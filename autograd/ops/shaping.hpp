@@ -5,7 +5,8 @@
 
 namespace xtg {
 
-// The same numbers in another arrangement; gradients are arranged back.
+// The same numbers in another arrangement; gradients are arranged back. The result is always a Variable of its own,
+// with numbers of its own, also where nothing is to be done. (PyTorch's are views, which share the numbers.)
 
 /// One size may be −1.
 Variable reshape(const Variable& x, const std::vector<std::ptrdiff_t>& shape);

@@ -63,7 +63,10 @@ void print_help() {
     print_option(fmt::format("--{}{}{}{}", field.name, no, *field.placeholder ? " " : "", field.placeholder),
                  field.help);
   }
-  print_option("--out DIR", "where the run is left, default runs/ and the name of the dataset");
+  print_option("--out DIR",
+               "where the run is left; without it a new run gets a directory of its own, the first free one of "
+               "runs/shapes-1, runs/shapes-2 and so on, by the name of the dataset");
+  print_option("--runs DIR", "another directory for these than runs");
   print_option("--resume", "go on with the run in --out; its settings need not be repeated, and may not be changed");
   print_option("--eval", "only evaluate the checkpoint in --out on the test images; writes nothing");
   print_option("--lr-range",
@@ -111,7 +114,8 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
     result.given.insert_or_assign("gradients", std::string(derived ? "derived" : "fused"));
   });
   options.path("--out", result.out);
-  options.path("--config", result.config);
+  options.path("--runs", result.runs);
+  options.path("--config", result.config, "file");
   options.flag("--resume", result.resume);
   options.flag("--eval", result.eval);
   options.flag("--lr-range", result.lr_range);
@@ -126,5 +130,7 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv) {
                "--lr-range looks for the learning rate of a new run: give it without --resume and --eval");
   xtg::require(!result.autotune || !(result.resume || result.eval),
                "--autotune is for a new run: one that goes on keeps the convolutions that it began with");
+  xtg::require(!(result.resume || result.eval) || !result.out.empty(), "{} needs --out and the directory of the run",
+               result.resume ? "--resume" : "--eval");
   return result;
 }

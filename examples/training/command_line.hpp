@@ -6,9 +6,10 @@
 #include "examples/training/settings.hpp"
 
 struct CommandLine {
-  Values given;        // the settings among the options
-  std::string out;     // empty if not given
-  std::string config;  // a file; empty if not given
+  Values given;               // the settings among the options
+  std::string out;            // empty if not given
+  std::string runs = "runs";  // where a new run gets a directory if --out is not given
+  std::string config;         // a file; empty if not given
   bool resume = false, eval = false, lr_range = false, verbose = false, autotune = false;
 };
 

@@ -3,10 +3,11 @@
 #include "examples/training/gnuplot.hpp"
 #include "examples/training/run_directory.hpp"
 #include "tensor/error.hpp"
+#include "tensor/file.hpp"
 
 namespace {
 
-std::string script(const std::string& path, const std::string& title, const std::string& judge,
+std::string script(const std::string& title, const std::string& judge,
                    const std::vector<xtg::nn::EpochResult>& epochs) {
   std::string rows;
   for (const xtg::nn::EpochResult& e : epochs) {
@@ -15,7 +16,6 @@ std::string script(const std::string& path, const std::string& title, const std:
   return fmt::format(
       R"(set terminal svg size 960,420 font 'Helvetica,Arial,sans-serif,14' \
     noenhanced background rgb 'white'
-set output {path}
 $rows << end_of_rows
 {rows}end_of_rows
 set multiplot layout 1,2 title {title} font ',17'
@@ -39,20 +39,18 @@ plot $rows using 1:3 with linespoints linestyle 1 title 'training', \
      '' using 1:5 with linespoints linestyle 2 title '{judge}'
 unset multiplot
 )",
-      fmt::arg("path", gnuplot_quoted(path)), fmt::arg("title", gnuplot_quoted(title)), fmt::arg("rows", rows),
-      fmt::arg("judge", judge), fmt::arg("first", epochs.size() > 1 ? 1.0 : 0.5),
+      fmt::arg("title", gnuplot_quoted(title)), fmt::arg("rows", rows), fmt::arg("judge", judge),
+      fmt::arg("first", epochs.size() > 1 ? 1.0 : 0.5),
       fmt::arg("last", epochs.size() > 1 ? static_cast<double>(epochs.size()) : 1.5),
       fmt::arg("step", (epochs.size() + 9) / 10));
 }
 
-std::string range_script(const std::string& path, const std::string& title,
-                         const std::vector<xtg::nn::RangePoint>& points) {
+std::string range_script(const std::string& title, const std::vector<xtg::nn::RangePoint>& points) {
   std::string rows;
   for (const xtg::nn::RangePoint& p : points) rows += fmt::format("{} {}\n", p.learning_rate, p.loss);
   return fmt::format(
       R"(set terminal svg size 720,420 font 'Helvetica,Arial,sans-serif,14' \
     noenhanced background rgb 'white'
-set output {path}
 $rows << end_of_rows
 {rows}end_of_rows
 set title {title} font ',17'
@@ -67,8 +65,19 @@ set ylabel 'loss (nats), smoothed' textcolor rgb '#444444'
 unset key
 plot $rows using 1:2 with linespoints linecolor rgb '#c44e24' linewidth 2.5 pointtype 7 pointsize 0.3
 )",
-      fmt::arg("path", gnuplot_quoted(path)), fmt::arg("title", gnuplot_quoted(title)), fmt::arg("rows", rows),
-      fmt::arg("first", points.front().learning_rate), fmt::arg("last", points.back().learning_rate));
+      fmt::arg("title", gnuplot_quoted(title)), fmt::arg("rows", rows), fmt::arg("first", points.front().learning_rate),
+      fmt::arg("last", points.back().learning_rate));
+}
+
+bool plot(const std::string& path, const std::string& script) {
+  const std::optional<std::string> svg = gnuplot_svg(script);
+  if (!svg) return false;
+  try {
+    xtg::write_file(path, *svg);
+  } catch (const xtg::FormatError&) {  // a picture can be drawn again: it is not worth the run
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -76,10 +85,10 @@ plot $rows using 1:2 with linespoints linecolor rgb '#c44e24' linewidth 2.5 poin
 bool plot_curves(const std::string& path, const std::string& title, const std::string& judge,
                  const std::vector<xtg::nn::EpochResult>& epochs) {
   if (epochs.empty()) return true;
-  return gnuplot_file(path, [&](const std::string& temporary) { return script(temporary, title, judge, epochs); });
+  return plot(path, script(title, judge, epochs));
 }
 
 bool plot_learning_rates(const std::string& path, const std::string& title,
                          const std::vector<xtg::nn::RangePoint>& points) {
-  return gnuplot_file(path, [&](const std::string& temporary) { return range_script(temporary, title, points); });
+  return plot(path, range_script(title, points));
 }

@@ -1,17 +1,9 @@
 #include "examples/training/grid_directory.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <iterator>
 #include <map>
-#include <thread>
 #include <utility>
 
 #include "tensor/error.hpp"
@@ -61,22 +53,6 @@ void check_settings(const PlannedCell& cell, const RunDirectory& run) {
 }
 
 }  // namespace
-
-DirectoryLock::DirectoryLock(const std::string& path) {
-  RunDirectory(path).create();
-  directory_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  require<FormatError>(directory_ >= 0, "{}: cannot open: {}", path, std::strerror(errno));
-  // A program that was killed while it started gnuplot still holds the lock for a moment, in the process to be.
-  for (int attempt = 0; flock(directory_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; ++attempt) {
-    if (attempt == 20) {
-      close(directory_);
-      throw xtg::ValueError(fmt::format("another compare_norms is at work in {}", path));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }  // a file system without locks goes without
-}
-
-DirectoryLock::~DirectoryLock() { close(directory_); }
 
 GridDirectory::GridDirectory(Grid grid, std::string out) : grid_(std::move(grid)), out_(std::move(out)) {
   for (std::size_t i = 0; i < cells().size(); ++i) results_.push_back(read_cell(i));
@@ -129,6 +105,13 @@ void GridDirectory::keep(const GridCell& before) {
   found->outcome = before.outcome;
   found->epochs = before.epochs;
   ++kept_;
+}
+
+void GridDirectory::read_again(std::size_t i) {
+  GridCell found = read_cell(i);
+  if (found.outcome.empty()) return;
+  results_[i] = std::move(found);
+  write_csv();
 }
 
 bool GridDirectory::is_over(std::size_t i) const {

@@ -8,19 +8,6 @@
 #include "examples/training/grid_results.hpp"
 #include "examples/training/run_directory.hpp"
 
-/// Keeps a directory, which it makes if need be, to one program at a time: two would write the same files.
-class DirectoryLock {
- public:
-  /// Throws xtg::ValueError if another program has it, xtg::FormatError if it cannot be made.
-  explicit DirectoryLock(const std::string& path);
-  ~DirectoryLock();
-  DirectoryLock(const DirectoryLock&) = delete;
-  DirectoryLock& operator=(const DirectoryLock&) = delete;
-
- private:
-  int directory_ = -1;
-};
-
 /// What is there of a grid: its cells' runs in OUT/CELL, a reason in OUT/CELL/outcome.txt where one has diverged or was
 /// refused, and all results in OUT/GRID.csv.
 class GridDirectory {
@@ -44,6 +31,8 @@ class GridDirectory {
   /// The cells that have begun.
   std::vector<GridCell> results() const;
 
+  /// Looks at cell i's run again: another program may have trained it since. Throws as the constructor does.
+  void read_again(std::size_t i);
   /// New results of cell i, then the CSV file anew.
   void set_epochs(std::size_t i, std::vector<xtg::nn::EpochResult> epochs);
   /// `outcome` is diverged or refused. Writes outcome.txt as well.

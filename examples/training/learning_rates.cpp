@@ -53,14 +53,14 @@ void print_findings(const std::vector<RangePoint>& points, const RangeOptions& o
 
 }  // namespace
 
-void try_learning_rates(const Settings& s, const RunDirectory& directory) {
+void try_learning_rates(const Settings& s, RunDirectory directory) {
   xtg::require(s.optimizer == "sgd", "--lr-range trains with sgd, not with {}", s.optimizer);
   const TrainerOptions training = trainer_options(s);
   RangeOptions options;
   options.sgd = training.sgd;
   options.loss = training.loss;
   const Data data = load_data(s);
-  directory.create();
+  directory.claim();
   const auto network = make_network(s, data.train.classes());
   fmt::print("learning-rate range test: {}, on {}, {} of {} images, learning rates from {} to {}\n", describe(s),
              s.dataset, count(options.steps, "step"), std::min(training.batch_size, data.train.size()), options.from,

@@ -34,9 +34,9 @@ void Options::text(const std::string& name, std::string& value) {
   text(name, [&value](const std::string& given) { value = given; });
 }
 
-void Options::path(const std::string& name, std::string& value) {
-  text(name, [name, &value](const std::string& given) {
-    require(!given.empty(), "{} needs a name, got an empty one (see --help)", name);
+void Options::path(const std::string& name, std::string& value, const char* what) {
+  text(name, [name, what, &value](const std::string& given) {
+    require(!given.empty(), "{} needs the name of a {}, got an empty one (see --help)", name, what);
     value = given;
   });
 }

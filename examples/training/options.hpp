@@ -17,8 +17,8 @@ class Options {
   /// `--name VALUE`, any text.
   void text(const std::string& name, std::function<void(const std::string&)> set);
   void text(const std::string& name, std::string& value);
-  /// `--name VALUE`, the name of a directory, or of a file to be read: not empty.
-  void path(const std::string& name, std::string& value);
+  /// `--name VALUE`, the name of a directory, or of a file to be read (`what`): not empty.
+  void path(const std::string& name, std::string& value, const char* what = "directory");
   /// `--name VALUE`, the name of a file to be written: not empty, and no directory.
   void output(const std::string& name, std::string& value);
   /// `--name VALUE`, a number as whole_number and real_number take it; of a whole one those from `low` to `high`.

@@ -1,5 +1,7 @@
 #include "examples/training/plan.hpp"
 
+#include <utility>
+
 #include "tensor/error.hpp"
 #include "tensor/file.hpp"
 
@@ -10,25 +12,28 @@ void add(Values& values, const Values& over) {
   for (const auto& [name, value] : over) values[name] = value;
 }
 
-}  // namespace
-
-Plan make_plan(const CommandLine& line) {
+/// What the options and --config say.
+Values chosen_by(const CommandLine& line) {
   Values chosen;
   if (!line.config.empty()) chosen = parse_config(xtg::read_file(line.config), line.config);
   add(chosen, line.given);
+  return chosen;
+}
+
+Plan plan_in(RunDirectory directory, const CommandLine& line, const Values& chosen) {
   const bool existing = line.resume || line.eval;
-  Plan plan{{}, RunDirectory(line.out.empty() ? "runs/" + resolve(chosen).dataset : line.out), {}};
-  const RunDirectory& run = plan.run;
+  Plan plan{{}, std::move(directory), {}};
+  RunDirectory& run = plan.run;
 
   if (!existing) {
     plan.settings = resolve(chosen);
-    xtg::require(!run.holds_a_run(), "{} already holds a run: go on with it by --resume, or choose another --out",
-                 run.path());
+    run.require_no_run();
     return plan;
   }
   xtg::require(run.has_checkpoint() || (line.resume && run.has_config()), "{} holds no run to {}: there is no {}",
                run.path(), line.eval ? "evaluate" : "resume",
                line.eval ? run.checkpoint_path() : "checkpoint and no config.toml");
+  if (line.resume) run.claim();
   if (run.has_checkpoint()) plan.checkpoint = xtg::nn::load_checkpoint(run.checkpoint_path());
 
   Values recorded;  // what the run was made with: the checkpoint knows best
@@ -47,4 +52,17 @@ Plan make_plan(const CommandLine& line) {
   xtg::require(conflict.empty(), "cannot {} the run in {}: {}", line.eval ? "evaluate" : "resume", run.path(),
                conflict);
   return plan;
+}
+
+}  // namespace
+
+Plan make_plan(const CommandLine& line) {
+  const Values chosen = chosen_by(line);
+  return plan_in(
+      line.out.empty() ? RunDirectory::numbered(line.runs + "/" + resolve(chosen).dataset) : RunDirectory(line.out),
+      line, chosen);
+}
+
+Plan make_plan(const CommandLine& line, RunDirectory directory) {
+  return plan_in(std::move(directory), line, chosen_by(line));
 }

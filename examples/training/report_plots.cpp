@@ -221,7 +221,7 @@ std::string Plots::alone(const LinePlot& plot) {
 /// From <svg to </svg>; empty if gnuplot fails.
 std::string Plots::draw(const std::string& script) {
   std::optional<std::string> drawn;
-  if (!failed_) drawn = gnuplot_text(script);
+  if (!failed_) drawn = gnuplot_svg(script);
   const std::size_t begin = drawn ? drawn->find("<svg") : std::string::npos;
   failed_ = begin == std::string::npos;
   if (failed_) return "";

@@ -23,8 +23,14 @@ Run::Run(Plan plan)
   if (plan_.checkpoint) restore(*plan_.checkpoint);
 }
 
+void Run::claim() {
+  if (directory().claimed()) return;  // to resume, or a cell: looked at under the lock
+  plan_.run.claim();
+  directory().require_no_run();  // another program may have come first
+}
+
 bool Run::train(const std::atomic<bool>& stop) {
-  directory().create();
+  claim();
   directory().write_config(config_);
   directory().add_machine(describe_machine());
   saved_at_ = std::chrono::steady_clock::now();
@@ -44,7 +50,13 @@ bool Run::train(const std::atomic<bool>& stop) {
   };
   if (trainer_.progress().step == 0) write_layers();
   const xtg::GradientMode form(xtg::parse_gradient_form(settings().gradients));
-  const bool finished = trainer_.run(&stop);
+  bool finished;
+  try {
+    finished = trainer_.run(&stop);
+  } catch (const DivergedError&) {
+    save();  // what there was before that step; so it leaves the same files whether it was stopped before or not
+    throw;
+  }
   if (!finished) save();
   return finished;
 }
@@ -71,6 +83,7 @@ void Run::save() {
 }
 
 void Run::write_results() {
+  if (trainer_.progress().epochs.empty()) return;
   directory().write_metrics(trainer_.progress().epochs);
   plotted_ = plot_curves(directory().curves_path(), describe(settings()) + ", " + settings().dataset,
                          settings().validation > 0 ? "validation" : "test", trainer_.progress().epochs);

@@ -21,7 +21,10 @@ class Run {
   std::function<void(std::size_t done, std::size_t total)> on_evaluation;
   std::function<void(const xtg::nn::EpochResult&)> on_epoch;  // after the run's files have been brought up to date
 
-  /// Trains to the end and returns true; or, after `stop` became true, saves and returns false.
+  /// Claims the directory. Throws as RunDirectory::claim does, and xtg::ValueError if a new run's directory holds one.
+  void claim();
+  /// Claims the directory, then trains to the end and returns true; or, after `stop` became true, saves and returns
+  /// false. Saves as well before it throws DivergedError.
   bool train(const std::atomic<bool>& stop);
 
   /// What the network, or the average of its weights if the training keeps one, says of the test images.
@@ -42,7 +45,7 @@ class Run {
   void write_results();
   void write_layers();
 
-  const Plan plan_;
+  Plan plan_;
   const std::string config_;
   const Data data_;
   const std::string data_fingerprint_;

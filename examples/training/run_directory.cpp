@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "examples/training/metrics.hpp"
 #include "tensor/error.hpp"
@@ -18,23 +19,61 @@ bool exists(const std::string& path) {
   return fs::exists(path, error);
 }
 
+void make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  xtg::require<xtg::FormatError>(!error, "{}: cannot make this directory: {}", path.string(), error.message());
+  xtg::require<xtg::FormatError>(fs::is_directory(path, error), "{} is not a directory", path.string());
+}
+
 }  // namespace
 
 RunDirectory::RunDirectory(std::string path) : path_(std::move(path)) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
 }
 
+RunDirectory RunDirectory::numbered(std::string stem) {
+  RunDirectory result(std::move(stem));
+  result.numbered_ = true;
+  return result;
+}
+
 bool RunDirectory::has_config() const { return exists(config_path()); }
 bool RunDirectory::has_checkpoint() const { return exists(checkpoint_path()); }
 bool RunDirectory::has_metrics() const { return exists(metrics_path()); }
 bool RunDirectory::has_layers() const { return exists(layers_path()); }
-bool RunDirectory::holds_a_run() const { return has_config() || has_checkpoint() || has_metrics(); }
+bool RunDirectory::holds_a_run() const { return !numbered_ && (has_config() || has_checkpoint() || has_metrics()); }
 
-void RunDirectory::create() const {
-  std::error_code error;
-  fs::create_directories(path_, error);
-  xtg::require<xtg::FormatError>(!error, "{}: cannot make this directory: {}", path_, error.message());
-  xtg::require<xtg::FormatError>(fs::is_directory(path_, error), "{} is not a directory", path_);
+void RunDirectory::require_no_run() const {
+  xtg::require(!holds_a_run(), "{} already holds a run: go on with it by --resume, or choose another --out", path_);
+}
+
+void RunDirectory::claim() {
+  if (claimed()) return;
+  if (numbered_) return claim_next_number();
+  make_directories(path_);
+  lock_ = std::make_shared<DirectoryLock>(path_);
+}
+
+/// Whoever makes a directory has its name: of two programs that try, the system lets one succeed.
+void RunDirectory::claim_next_number() {
+  if (const fs::path parent = fs::path(path_).parent_path(); !parent.empty()) make_directories(parent);
+  for (int number = 1; !claimed(); ++number) {
+    const std::string path = fmt::format("{}-{}", path_, number);
+    std::error_code error;
+    if (!fs::create_directory(path, error) && !error) continue;
+    if (error == std::errc::file_exists) continue;  // and no directory
+    xtg::require<xtg::FormatError>(!error, "{}: cannot make this directory: {}", path, error.message());
+    try {
+      auto lock = std::make_shared<const DirectoryLock>(path);
+      if (RunDirectory(path).holds_a_run()) continue;
+      lock_ = std::move(lock);
+    } catch (const InUse&) {
+      continue;  // as above: somebody was told this name, and was faster
+    }
+    path_ = path;
+    numbered_ = false;
+  }
 }
 
 void RunDirectory::write_config(const std::string& text) const { xtg::write_file(config_path(), text); }

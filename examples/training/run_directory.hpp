@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "examples/training/directory_lock.hpp"
 #include "nn/train/checkpoint.hpp"
 #include "nn/train/learning_rate_range.hpp"
 
@@ -11,6 +13,8 @@
 class RunDirectory {
  public:
   explicit RunDirectory(std::string path);
+  /// One that gets its path when it is claimed: the first free one of `stem`-1, `stem`-2, …
+  static RunDirectory numbered(std::string stem);
 
   std::string config_path() const { return path_ + "/config.toml"; }
   std::string checkpoint_path() const { return path_ + "/checkpoint.safetensors"; }
@@ -30,9 +34,16 @@ class RunDirectory {
   bool has_layers() const;
   /// Whether any of the files that would be overwritten is there.
   bool holds_a_run() const;
+  /// Throws xtg::ValueError if one is.
+  void require_no_run() const;
 
-  /// Throws xtg::FormatError if the directory cannot be made, or is something else.
-  void create() const;
+  /// Makes the directory if need be and keeps it to this program until this object and its copies are gone. Who writes
+  /// a run claims its directory first, and looks at what is there only then: before, another program may change it.
+  /// Does nothing if it is claimed. Throws InUse if another program has it, xtg::FormatError if the directory cannot be
+  /// made, or is something else.
+  void claim();
+  bool claimed() const { return lock_ != nullptr; }
+
   /// Throw xtg::FormatError that names the file and the system's reason.
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
@@ -45,11 +56,15 @@ class RunDirectory {
   std::vector<std::string> read_machines() const;
 
  private:
+  void claim_next_number();
+
   std::string path_;
+  bool numbered_ = false;  // path_ is only its beginning yet
+  std::shared_ptr<const DirectoryLock> lock_;
 };
 
 /// Draws loss and accuracy over the epochs with gnuplot, as SVG; `judge` names the images that are not trained on.
-/// False, and no picture, if gnuplot is not installed or fails.
+/// False, and no picture, if gnuplot is not installed, fails or hangs, or the file cannot be written.
 bool plot_curves(const std::string& path, const std::string& title, const std::string& judge,
                  const std::vector<xtg::nn::EpochResult>& epochs);
 

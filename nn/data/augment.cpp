@@ -27,6 +27,9 @@ double random_gamma(double shape, Generator& generator) {
 
 Box random_cutout(std::size_t height, std::size_t width, std::size_t side, Generator& generator) {
   require(height > 0 && width > 0, "cutout: expected at least one pixel, the image is {} x {}", height, width);
+  require_size("cutout", "height", height);
+  require_size("cutout", "width", width);
+  require_size("cutout", "side", side);
   const std::size_t y = generator.below(height), x = generator.below(width);  // the centre
   const std::size_t before = side / 2, after = side - before;
   return {y - std::min(y, before), std::min(y + after, height), x - std::min(x, before), std::min(x + after, width)};
@@ -43,6 +46,8 @@ void RandomErasing::check() const {
 }
 
 Box random_erasing(std::size_t height, std::size_t width, const RandomErasing& options, Generator& generator) {
+  require_size("random erasing", "height", height);
+  require_size("random erasing", "width", width);
   if (generator.uniform() >= options.probability) return {};
   const double h = static_cast<double>(height), w = static_cast<double>(width);
   for (int attempt = 0; attempt < 100; ++attempt) {

@@ -17,7 +17,7 @@ struct Box {
 
 /// Where cutout (DeVries and Taylor 2017, arXiv:1708.04552) erases: a square of `side` pixels about a centre anywhere
 /// in the image, side/2 of them (rounded down) above and left of it, clipped at the border.
-/// Throws ValueError for an image without pixels.
+/// Throws ValueError for an image without pixels, or a number that is no size.
 Box random_cutout(std::size_t height, std::size_t width, std::size_t side, Generator& generator);
 
 /// Random erasing (Zhong et al. 2017, arXiv:1708.04896); the ranges are the paper's. The default is off; the paper's
@@ -34,7 +34,7 @@ struct RandomErasing {
 /// Where random erasing erases: with the given probability a rectangle of √(area·aspect) rows and √(area/aspect)
 /// columns, rounded, area and aspect uniform in their ranges; both are drawn again, at most 100 times, until the
 /// rectangle has a pixel and fits into the image, and its place is uniform among those where it fits.
-/// {} if nothing is erased. The options are not checked here.
+/// {} if nothing is erased. The options are not checked here. Throws ValueError for a number that is no size.
 Box random_erasing(std::size_t height, std::size_t width, const RandomErasing& options, Generator& generator);
 
 /// Sets the box of an image (H, W, C) to zero, which is the mean colour of standardized images.

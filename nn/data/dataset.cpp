@@ -5,6 +5,7 @@
 #include <map>
 
 #include "tensor/random.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -61,13 +62,16 @@ Dataset chosen(const Dataset& dataset, const std::vector<std::size_t>& numbers) 
 
 }  // namespace
 
+std::size_t Dataset::image_size() const { return count({height, width, channels}); }
+
 const std::uint8_t* Dataset::image(std::size_t i) const {
-  require(i < size(), "dataset: there is no image {}, the dataset has {}", i, size());
+  require(i < size(), "dataset: there is no image {}, the dataset has {}", as_written(i), size());
   return images.data() + i * image_size();
 }
 
 void Dataset::limit(std::size_t n) {
   require(n > 0, "dataset: the limit must be at least 1 image, got 0");
+  require_size("dataset", "limit", n);
   if (n >= size()) return;
   images.resize(n * image_size());
   images.shrink_to_fit();
@@ -77,7 +81,9 @@ void Dataset::limit(std::size_t n) {
 
 Standardization measure(const Dataset& dataset) {
   require(dataset.size() > 0, "measure: the dataset is empty");
-  require(dataset.channels <= 3, "measure: expected at most 3 channels, got {}", dataset.channels);
+  require(dataset.channels <= 3, "measure: expected at most 3 channels, got {}", as_written(dataset.channels));
+  check_sizes("measure", dataset);
+  require(dataset.height > 0 && dataset.width > 0, "measure: the images have no pixels");
 
   std::array<std::array<std::uint64_t, 256>, 3> count{};  // how often each value occurs, by channel
   const std::uint8_t* pixel = dataset.images.data();
@@ -100,7 +106,7 @@ Standardization measure(const Dataset& dataset) {
 
 Dataset subset(const Dataset& dataset, std::size_t n, std::uint64_t seed) {
   require(n > 0, "subset: expected at least 1 image, got 0");
-  require(n <= dataset.size(), "subset: cannot take {} images of {}", n, dataset.size());
+  require(n <= dataset.size(), "subset: cannot take {} images of {}", as_written(n), dataset.size());
   check_sizes("subset", dataset);
   std::vector<std::size_t> order = balanced_order(dataset, seed);
   order.resize(n);
@@ -110,7 +116,7 @@ Dataset subset(const Dataset& dataset, std::size_t n, std::uint64_t seed) {
 Split split(const Dataset& dataset, std::size_t validation_count, std::uint64_t seed) {
   require(validation_count > 0, "split: expected at least 1 validation image, got 0");
   require(validation_count < dataset.size(), "split: {} validation images of {} leave none to train on",
-          validation_count, dataset.size());
+          as_written(validation_count), dataset.size());
   check_sizes("split", dataset);
   std::vector<std::size_t> order = balanced_order(dataset, seed);
   std::vector<std::size_t> rest(order.begin() + static_cast<std::ptrdiff_t>(validation_count), order.end());

@@ -23,14 +23,14 @@ struct Dataset {
 
   std::size_t size() const { return labels.size(); }
   std::size_t classes() const { return class_names.size(); }
-  /// Bytes of one image, H·W·C.
-  std::size_t image_size() const { return height * width * channels; }
+  /// Bytes of one image, H·W·C. Throws ShapeError where these are more than an array can have.
+  std::size_t image_size() const;
 
   /// The H·W·C bytes of image `i`. Throws ValueError if there is no such image.
   const std::uint8_t* image(std::size_t i) const;
 
   /// Keeps the first `n` images and gives back the memory of the others; does nothing if there are no more than `n`.
-  /// Throws ValueError for n = 0.
+  /// Throws ValueError for n = 0, or an n that is no size, as −1.
   void limit(std::size_t n);
 };
 
@@ -43,7 +43,8 @@ struct Standardization {
 /// biased one, divisor N·H·W) of pixel / 255. Measure it on the training images, and use it for the test images too.
 /// Only 256 values occur, so it counts them and is exact to the rounding of a double, however many images there are.
 /// Channels that the images do not have keep mean 0 and standard deviation 0.
-/// Throws ValueError for an empty dataset or more than three channels.
+/// Throws ValueError for an empty dataset, images without pixels, more than three channels, or images and labels that
+/// differ in number.
 Standardization measure(const Dataset& dataset);
 
 /// `n` images of `dataset`, the same ones for the same seed, chosen at random and balanced: of every class as many as

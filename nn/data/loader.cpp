@@ -8,6 +8,7 @@
 #include "tensor/create.hpp"
 #include "tensor/indexing.hpp"
 #include "tensor/random.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -20,7 +21,8 @@ constexpr std::ptrdiff_t padding = 4;
 
 void check_augmentation(const Dataset& dataset, const LoaderOptions& options) {
   require(options.cutout <= std::min(dataset.height, dataset.width),
-          "loader: a cutout of {} is larger than the images, {} x {}", options.cutout, dataset.height, dataset.width);
+          "loader: a cutout of {} is larger than the images, {} x {}", as_written(options.cutout), dataset.height,
+          dataset.width);
   options.erasing.check();
   require(options.mixup >= 0 && std::isfinite(options.mixup),
           "loader: mixup's alpha must be finite and at least 0, got {}", options.mixup);
@@ -44,6 +46,8 @@ Loader::Loader(const Dataset& dataset, const Standardization& standardization, c
   require(dataset.channels <= 3, "loader: expected at most 3 channels, got {}", dataset.channels);
   require(options.batch_size > 0, "loader: the batch size must be at least 1, got 0");
   require(options.ahead > 0, "loader: at least 1 batch must be prepared ahead, got 0");
+  require_size("loader", "batch size", options.batch_size);
+  require_size("loader", "batches ahead", options.ahead);
   require(!options.drop_last || n >= options.batch_size,
           "loader: {} samples do not fill one batch of {}, and the incomplete batch is dropped", n, options.batch_size);
 
@@ -66,7 +70,7 @@ std::size_t Loader::batches() const {
 }
 
 void Loader::start(std::size_t epoch, std::size_t first_batch) {
-  require(first_batch <= batches(), "loader: cannot start at batch {} of {}", first_batch, batches());
+  require(first_batch <= batches(), "loader: cannot start at batch {} of {}", as_written(first_batch), batches());
   stop();
   epoch_ = epoch;
   if (options_.shuffle) {

@@ -54,9 +54,9 @@ class Loader {
  public:
   /// Keeps a reference to `dataset`, which must outlive the loader and not change.
   /// Throws ValueError for an empty dataset, one whose images and labels differ in number or that has more than three
-  /// channels, a batch size or `ahead` of 0, `drop_last` with fewer samples than one batch, a stddev that is not
-  /// positive, a cutout larger than the images, RandomErasing out of range, a mixup that is negative or not finite, or
-  /// mixup of labels that are not below dataset.classes().
+  /// channels, a batch size or `ahead` of 0 or that is no size, `drop_last` with fewer samples than one batch, a stddev
+  /// that is not positive, a cutout larger than the images, RandomErasing out of range, a mixup that is negative or not
+  /// finite, or mixup of labels that are not below dataset.classes().
   Loader(const Dataset& dataset, const Standardization& standardization, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;

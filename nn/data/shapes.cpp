@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/error.hpp"
 #include "tensor/random.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -221,6 +221,7 @@ void draw(const Figure& figure, Generator random, std::uint8_t* image) {
 
 Dataset make_shapes(std::size_t n, std::uint64_t seed, bool train) {
   require(n > 0, "make_shapes: expected at least 1 image, got 0");
+  require_size("make_shapes", "number of images", n);
   Dataset dataset;
   for (const NamedFigure& figure : figures()) dataset.class_names.push_back(figure.name);
   dataset.images.resize(n * dataset.image_size());

@@ -13,7 +13,7 @@ namespace xtg::nn {
 ///
 /// Image i is of class i mod 10, so any first part of the set is balanced, and depends on nothing but (seed, split, i):
 /// the training and the test images of one seed differ, and a longer set begins with the shorter one.
-/// Throws ValueError for n = 0.
+/// Throws ValueError for n = 0, or more than memory could hold.
 Dataset make_shapes(std::size_t n, std::uint64_t seed, bool train);
 
 }  // namespace xtg::nn

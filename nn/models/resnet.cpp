@@ -11,6 +11,7 @@
 #include "tensor/create.hpp"
 #include "tensor/elementwise.hpp"
 #include "tensor/excerpt.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 namespace {
@@ -205,6 +206,8 @@ class Stage : public Module {
 void require_consistent(const ResidualPlan& plan) {
   require(plan.width > 0 && plan.classes > 0, "resnet: expected a width and classes of at least 1, got {} and {}",
           plan.width, plan.classes);
+  require_size("resnet", "width", plan.width);
+  require_size("resnet", "classes", plan.classes);
   require(!plan.fixup || plan.norm == NormKind::None, "resnet: fixup takes the place of norms, expected none, got {}",
           to_string(plan.norm));
   require(!plan.fixup || !plan.preactivation, "resnet: fixup is for blocks without preactivation");

@@ -7,6 +7,7 @@
 #include "autograd/ops/activation.hpp"
 #include "autograd/ops/pool2d.hpp"
 #include "nn/conv2d.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 namespace {
@@ -50,6 +51,8 @@ Vgg::Vgg(const VggOptions& options, Generator& generator) : options_(options) {
   const std::array<std::size_t, 5> convolutions = convolutions_of(options.depth);
   require(options.width > 0 && options.classes > 0, "vgg: expected a width and classes of at least 1, got {} and {}",
           options.width, options.classes);
+  require_size("vgg", "width", options.width);
+  require_size("vgg", "classes", options.classes);
   std::size_t in = 3, out = options.width;
   for (std::size_t i = 0; i < convolutions.size(); ++i) {
     stages_.push_back(&add_module("layer" + std::to_string(i + 1),

@@ -58,9 +58,10 @@ NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
                     const std::optional<RunningStatistics>& running, const Epilogue& epilogue) {
-  const std::size_t C = channels_of("batch_norm", x), M = x.size() / C;
+  const std::size_t C = channels_of("batch_norm", x.shape()), M = x.size() / C;
   const Variables inputs = norm_arguments("batch_norm", x, gamma, beta, {C}, epilogue);
-  if (running) require_running_statistics("batch_norm", running->mean, running->var, C);
+  require_eps("batch_norm", eps);
+  if (running) require_running_statistics("batch_norm", *running, C);
   require_two_values("batch_norm", M, x);
   const kernels::NormSets sets{1, M, C, C};
   std::optional<MeanAndVariance> batch;  // set by the form that runs, except the derived one
@@ -85,13 +86,14 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
 NormGradients batch_norm_eval_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                        const Tensor& gamma) {
   const Tensor x_hat = (x - mean) * rstd;
-  return {gamma * rstd * dy, sum_to(dy * x_hat, gamma.shape()), sum_to(dy, gamma.shape())};
+  return {rstd * (gamma * dy), sum_to(dy * x_hat, gamma.shape()), sum_to(dy, gamma.shape())};
 }
 
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& mean,
                          const Tensor& var, double eps, const Epilogue& epilogue) {
-  const std::size_t C = channels_of("batch_norm", x);
+  const std::size_t C = channels_of("batch_norm", x.shape());
   const Variables inputs = norm_arguments("batch_norm", x, gamma, beta, {C}, epilogue);
+  require_eps("batch_norm", eps);
   require_running_statistics("batch_norm", mean, var, C);
   const Tensor rstd = rsqrt(var + static_cast<Scalar>(eps));  // (C)
   return operation(

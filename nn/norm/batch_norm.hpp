@@ -16,7 +16,8 @@ NormGradients batch_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 
 /// Batch normalization in training mode (Ioffe & Szegedy 2015, arXiv:1502.03167): x (…, C) is normalized per channel
 /// over all other axes, then scaled and shifted by gamma and beta (C); undefined gamma and beta stand for 1 and 0.
-/// `running`, if given, is updated. Throws ShapeError, or ValueError if a channel has fewer than two values.
+/// `running`, if given, is updated. Throws ShapeError, or ValueError if a channel has fewer than two values, eps is
+/// negative or not finite, or running's momentum not within [0, 1].
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps = 1e-5,
                     const std::optional<RunningStatistics>& running = std::nullopt, const Epilogue& epilogue = {});
 

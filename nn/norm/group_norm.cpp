@@ -15,7 +15,10 @@ namespace {
 
 /// (N, R, G, C/G) for x (N, …, C): samples, places (positions in the image), groups, channels of a group.
 Shape grouped(const Shape& x, std::size_t groups) {
-  const std::size_t N = x[0], C = x.back(), R = count(x) / (N * C);
+  const std::size_t C = channels_of("group_norm", x), N = x[0], R = count(x) / (N * C);
+  require_size("group_norm", "groups", groups);
+  require(groups >= 1 && C % groups == 0, "group_norm: {} channels are not divisible into {} groups, x is {}", C,
+          groups, to_string(x));
   return {N, R, groups, C / groups};
 }
 
@@ -54,6 +57,8 @@ NormForward group_norm_forward(const Tensor& x, const Tensor& gamma, const Tenso
 
 NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tensor& mean, const Tensor& rstd,
                                   const Tensor& gamma) {
+  require<ShapeError>(mean.dimension() == 4, "group_norm: expected statistics (N, 1, G, 1), got {}",
+                      to_string(mean.shape()));
   const Shape view = grouped(x.shape(), mean.shape()[2]);
   const Tensor x_hat = (reshape(x, view) - mean) * rstd, dx_hat = reshape(gamma * dy, view);
   const Tensor dx = rstd * (dx_hat - xtg::mean(dx_hat, kSet, true) - x_hat * xtg::mean(dx_hat * x_hat, kSet, true));
@@ -64,9 +69,9 @@ NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 
 Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups, double eps,
                     const Epilogue& epilogue) {
-  const std::size_t C = channels_of("group_norm", x), N = x.shape()[0], R = x.size() / (N * C);
-  require(groups >= 1 && C % groups == 0, "group_norm: {} channels are not divisible into {} groups, x is {}", C,
-          groups, to_string(x.shape()));
+  const Shape view = grouped(x.shape(), groups);
+  const std::size_t N = view[0], R = view[1], C = x.shape().back();
+  require_eps("group_norm", eps);
   const Variables inputs = norm_arguments("group_norm", x, gamma, beta, {C}, epilogue);
   return operation(
       NormNames{"group_norm", "group_norm_relu", "group_norm_add_relu"}.with(epilogue), inputs,
@@ -83,8 +88,8 @@ Variable group_norm(const Variable& x, const Variable& gamma, const Variable& be
 }
 
 GroupNorm::GroupNorm(std::size_t groups, std::size_t channels, const NormOptions& options)
-    : groups_(groups),
-      channels_(channels),
+    : groups_(require_size("group_norm", "groups", groups)),
+      channels_(require_size("group_norm", "channels", channels)),
       options_(options),
       gamma_(options.affine ? add_parameter("weight", ones({channels})) : Variable()),
       beta_(options.affine ? add_parameter("bias", zeros({channels})) : Variable()) {
@@ -93,8 +98,8 @@ GroupNorm::GroupNorm(std::size_t groups, std::size_t channels, const NormOptions
 }
 
 Variable GroupNorm::forward(const Variable& x, const Epilogue& epilogue) {
-  require<ShapeError>(channels_of("group_norm", x) == channels_, "group_norm: expected {} channels, x is {}", channels_,
-                      to_string(x.shape()));
+  require<ShapeError>(channels_of("group_norm", x.shape()) == channels_, "group_norm: expected {} channels, x is {}",
+                      channels_, to_string(x.shape()));
   return group_norm(x, gamma_, beta_, groups_, options_.eps, epilogue);
 }
 

@@ -21,7 +21,7 @@ NormGradients group_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 /// and each is normalized over its channels and all places (H, W, C/G); then gamma and beta (C) scale and shift each
 /// channel. Undefined gamma and beta stand for 1 and 0. With one group this is layer norm over (H, W, C), with C groups
 /// instance norm, except that a set with a single value is allowed here and gives beta. Throws ShapeError, or
-/// ValueError if `groups` does not divide C.
+/// ValueError if `groups` does not divide C or eps is negative or not finite; the functions above as well, but for eps.
 Variable group_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t groups,
                     double eps = 1e-5, const Epilogue& epilogue = {});
 

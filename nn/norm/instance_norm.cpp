@@ -59,9 +59,10 @@ NormGradients instance_norm_backward(const Tensor& dy, const Tensor& x, const Te
 
 Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps,
                        const std::optional<RunningStatistics>& running, const Epilogue& epilogue) {
-  const std::size_t C = channels_of("instance_norm", x), N = x.shape()[0], R = x.size() / (N * C);
+  const std::size_t C = channels_of("instance_norm", x.shape()), N = x.shape()[0], R = x.size() / (N * C);
   const Variables inputs = norm_arguments("instance_norm", x, gamma, beta, {C}, epilogue);
-  if (running) require_running_statistics("instance_norm", running->mean, running->var, C);
+  require_eps("instance_norm", eps);
+  if (running) require_running_statistics("instance_norm", *running, C);
   require_two_values("instance_norm", R, x);
   const kernels::NormSets sets{N, R, C, C};
   std::optional<MeanAndVariance> batch;  // set by the form that runs, except the derived one

@@ -17,7 +17,8 @@ NormGradients instance_norm_backward(const Tensor& dy, const Tensor& x, const Te
 /// Instance normalization (Ulyanov et al. 2016, arXiv:1607.08022): each channel of each sample is normalized over its
 /// places (H, W), then scaled and shifted by gamma and beta (C); undefined ones stand for 1 and 0. `running`, if given,
 /// is updated with the means over the samples of the mean and of the unbiased variance.
-/// Throws ShapeError, or ValueError if a channel has a single place, where x_hat would be 0 for every input.
+/// Throws ShapeError, or ValueError if a channel has a single place, where x_hat would be 0 for every input, and for
+/// eps and momentum as batch_norm.
 Variable instance_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps = 1e-5,
                        const std::optional<RunningStatistics>& running = std::nullopt, const Epilogue& epilogue = {});
 

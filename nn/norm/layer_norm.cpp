@@ -17,8 +17,14 @@ Shape last_sizes(const Shape& shape, std::size_t axes) {
   return Shape(shape.end() - static_cast<std::ptrdiff_t>(axes), shape.end());
 }
 
-/// (H, W, C): what is averaged together, the last `axes` axes.
-Axes last(std::size_t axes) {
+void require_axes(const Shape& x, std::size_t axes) {
+  require(axes >= 1 && axes <= x.size(), "layer_norm: expected 1 to {} axes to normalize over for x {}, got {}",
+          x.size(), to_string(x), as_written(axes));
+}
+
+/// (H, W, C): what is averaged together, the last `axes` axes of x.
+Axes last(const Shape& x, std::size_t axes) {
+  require_axes(x, axes);
   Axes set;
   for (std::size_t i = 1; i <= axes; ++i) set.push_back(-static_cast<int>(i));
   return set;
@@ -29,8 +35,7 @@ Shape affine_shape(const Variable& x, const Variable& given, std::size_t axes) {
   const Shape& shape = x.shape();
   require<ShapeError>(!shape.empty() && x.size() > 0, "layer_norm: expected x (…, C) without empty axes, got {}",
                       to_string(shape));
-  require(axes >= 1 && axes <= shape.size(), "layer_norm: expected 1 to {} axes to normalize over for x {}, got {}",
-          shape.size(), to_string(shape), axes);
+  require_axes(shape, axes);
   return last_sizes(shape, given.defined() && given.shape().size() == 1 ? 1 : axes);
 }
 
@@ -40,7 +45,7 @@ Shape affine_shape(const Variable& x, const Variable& given, std::size_t axes) {
 
 Variable layer_norm_composed(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t axes,
                              double eps) {
-  const Axes set = last(axes);
+  const Axes set = last(x.shape(), axes);
   const Variable centred = x - mean(x, set, true);             // (N, H, W, C) − (N, 1, 1, 1)
   const Variable variance = mean(square(centred), set, true);  // (N, 1, 1, 1), biased
   const Variable x_hat = centred * rsqrt(variance + static_cast<Scalar>(eps));
@@ -50,7 +55,7 @@ Variable layer_norm_composed(const Variable& x, const Variable& gamma, const Var
 // 2. Forward.
 
 NormForward layer_norm_forward(const Tensor& x, const Tensor& gamma, const Tensor& beta, std::size_t axes, double eps) {
-  const Axes set = last(axes);
+  const Axes set = last(x.shape(), axes);
   const Tensor mean = xtg::mean(x, set, true), centred = x - mean;
   const Tensor var = xtg::mean(square(centred), set, true), rstd = rsqrt(var + static_cast<Scalar>(eps));
   return {gamma * (centred * rstd) + beta, mean, var, rstd};
@@ -77,6 +82,7 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
                     const Epilogue& epilogue) {
   const Shape affine = affine_shape(x, gamma.defined() ? gamma : beta, axes);
   const Variables inputs = norm_arguments("layer_norm", x, gamma, beta, affine, epilogue);
+  require_eps("layer_norm", eps);
   const std::size_t values = count(last_sizes(x.shape(), axes)), parameters = count(affine);
   return operation(
       NormNames{"layer_norm", "layer_norm_relu", "layer_norm_add_relu"}.with(epilogue), inputs,
@@ -93,7 +99,7 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
 }
 
 LayerNorm::LayerNorm(std::size_t axes, const Shape& affine_shape, const NormOptions& options)
-    : axes_(axes),
+    : axes_(require_size("layer_norm", "axes", axes)),
       affine_shape_(affine_shape),
       options_(options),
       gamma_(options.affine ? add_parameter("weight", ones(affine_shape)) : Variable()),

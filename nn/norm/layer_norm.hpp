@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../tensor/shape.hpp"
 #include "norm.hpp"
 
 namespace xtg::nn {
@@ -20,7 +21,8 @@ NormGradients layer_norm_backward(const Tensor& dy, const Tensor& x, const Tenso
 /// Layer normalization (Ba, Kiros & Hinton 2016, arXiv:1607.06450): each sample is normalized over its last `axes`
 /// axes, then scaled and shifted by gamma and beta, which have the shape of those axes (PyTorch's normalized_shape) or
 /// of the last axis alone. Undefined ones stand for 1 and 0. One value per statistic gives beta.
-/// Throws ShapeError, or ValueError for axes = 0 or more axes than x has.
+/// Throws ShapeError, or ValueError for axes = 0 or more axes than x has (as the two above), or an eps that is negative
+/// or not finite.
 Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, std::size_t axes, double eps = 1e-5,
                     const Epilogue& epilogue = {});
 
@@ -34,7 +36,7 @@ class LayerNorm : public Norm {
   /// Over the last `axes` axes of any size, with gamma and beta of shape (C): images (N, H, W, C) with axes = 3 are
   /// normalized over (H, W, C). The same as group norm with one group.
   LayerNorm(std::size_t channels, std::size_t axes, const NormOptions& options = {})
-      : LayerNorm(axes, Shape{channels}, options) {}
+      : LayerNorm(axes, Shape{require_size("layer_norm", "channels", channels)}, options) {}
   Variable forward(const Variable& x, const Epilogue& epilogue) override;
 
  private:

@@ -1,5 +1,6 @@
 #include "nn/norm/norm.hpp"
 
+#include <cmath>
 #include <numeric>
 
 #include "autograd/ops/activation.hpp"
@@ -56,7 +57,7 @@ Variable activated(Norm* norm, const Variable& x, const Variable& residual) {
 
 TrackingNorm::TrackingNorm(const char* operation, std::size_t channels, const Options& options)
     : operation_(operation),
-      channels_(channels),
+      channels_(require_size(operation, "channels", channels)),
       options_(options),
       gamma_(options.affine ? add_parameter("weight", ones({channels})) : Variable()),
       beta_(options.affine ? add_parameter("bias", zeros({channels})) : Variable()) {
@@ -67,7 +68,7 @@ TrackingNorm::TrackingNorm(const char* operation, std::size_t channels, const Op
 }
 
 Variable TrackingNorm::forward(const Variable& x, const Epilogue& epilogue) {
-  require<ShapeError>(channels_of(operation_, x) == channels_, "{}: expected {} channels, x is {}", operation_,
+  require<ShapeError>(channels_of(operation_, x.shape()) == channels_, "{}: expected {} channels, x is {}", operation_,
                       channels_, to_string(x.shape()));
   if (!options_.track_running_stats) return normalize(x, gamma_, beta_, std::nullopt, epilogue);
   if (!is_training()) return batch_norm_eval(x, gamma_, beta_, *running_mean_, *running_var_, options_.eps, epilogue);
@@ -83,10 +84,14 @@ const char* NormNames::with(const Epilogue& epilogue) const {
   return !epilogue.relu ? plain : epilogue.residual.defined() ? add_relu : relu;
 }
 
-std::size_t channels_of(const char* name, const Variable& x) {
-  require<ShapeError>(x.shape().size() >= 2 && x.size() > 0, "{}: expected x (N, …, C) without empty axes, got {}",
-                      name, to_string(x.shape()));
-  return x.shape().back();
+void require_eps(const char* name, double eps) {
+  require(std::isfinite(eps) && eps >= 0, "{}: eps must be finite and at least 0, got {}", name, eps);
+}
+
+std::size_t channels_of(const char* name, const Shape& x) {
+  require<ShapeError>(x.size() >= 2 && count(x) > 0, "{}: expected x (N, …, C) without empty axes, got {}", name,
+                      to_string(x));
+  return x.back();
 }
 
 Variables norm_arguments(const char* name, const Variable& x, const Variable& gamma, const Variable& beta,
@@ -112,6 +117,12 @@ void require_running_statistics(const char* name, const Tensor& mean, const Tens
   require<ShapeError>(mean.shape() == expected && var.shape() == expected,
                       "{}: expected running statistics of shape {}, got {} and {}", name, to_string(expected),
                       to_string(mean.shape()), to_string(var.shape()));
+}
+
+void require_running_statistics(const char* name, const RunningStatistics& running, std::size_t channels) {
+  require_running_statistics(name, running.mean, running.var, channels);
+  require(running.momentum >= 0 && running.momentum <= 1, "{}: the momentum must be within [0, 1], got {}", name,
+          running.momentum);
 }
 
 Computed norm_by_hand(NormForward f, NormBackward backward, const Epilogue& epilogue) {

@@ -84,7 +84,7 @@ Variable activated(Norm* norm, const Variable& x, const Variable& residual = Var
 /// The base of the layers that may keep running statistics: parameters weight (gamma, 1 at first) and bias (beta, 0) of
 /// shape (C), unless affine is off; buffers running_mean (0), running_var (1) and num_batches_tracked (0), if they are
 /// tracked. In training it normalizes by `normalize` and updates them; in evaluation it uses them, or, having none,
-/// normalizes as in training. Throws ShapeError for another number of channels.
+/// normalizes as in training. Throws ShapeError for another number of channels, ValueError for one that is no size.
 class TrackingNorm : public Norm {
  public:
   struct Options {
@@ -116,8 +116,11 @@ struct NormNames {
   const char* with(const Epilogue& epilogue) const;
 };
 
+/// Throws ValueError unless eps is finite and at least 0.
+void require_eps(const char* name, double eps);
+
 /// The size of x's last axis. Throws ShapeError unless x is (N, …, C) with at least one element.
-std::size_t channels_of(const char* name, const Variable& x);
+std::size_t channels_of(const char* name, const Shape& x);
 
 /// (x, gamma, beta, residual), the arguments of a norm's operation, with 1 and 0 in the place of an undefined gamma and
 /// beta. Throws ShapeError unless these have `shape`, and the residual, if there is one, x's.
@@ -127,7 +130,10 @@ Variables norm_arguments(const char* name, const Variable& x, const Variable& ga
 /// One value is its own mean: x_hat would be 0, and the layer would return beta whatever its input. Throws ValueError.
 void require_two_values(const char* name, std::size_t values, const Variable& x);
 
+/// Throws ShapeError unless both have shape (channels).
 void require_running_statistics(const char* name, const Tensor& mean, const Tensor& var, std::size_t channels);
+/// The same of `running`, and ValueError unless its momentum is within [0, 1].
+void require_running_statistics(const char* name, const RunningStatistics& running, std::size_t channels);
 
 /// The form by hand, from a forward that has run: the epilogue is array arithmetic, too.
 Computed norm_by_hand(NormForward forward, NormBackward backward, const Epilogue& epilogue);

@@ -13,7 +13,7 @@ Adam::Adam(const char* name, const NamedVariables& parameters, const AdamOptions
       decoupled_(decoupled) {
   require(options.beta1 >= 0 && options.beta1 < 1, "{}: beta1 must be within [0, 1), got {}", name, options.beta1);
   require(options.beta2 >= 0 && options.beta2 < 1, "{}: beta2 must be within [0, 1), got {}", name, options.beta2);
-  require(std::isfinite(options.eps) && static_cast<Scalar>(options.eps) > 0,
+  require(std::isfinite(static_cast<Scalar>(options.eps)) && static_cast<Scalar>(options.eps) > 0,
           "{}: eps must be finite and above 0, got {}", name, options.eps);
 }
 

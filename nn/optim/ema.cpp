@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "tensor/error.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -21,9 +21,21 @@ void Ema::require_not_swapped(const char* operation) const {
   require(!swapped_, "{}: the average is in the module, where AveragedWeights has put it", operation);
 }
 
+void Ema::require_same_shapes(const char* operation) const {
+  const auto check = [&](const std::string& name, const Shape& shape) {
+    const auto average = average_.find(name);
+    require<ShapeError>(average != average_.end() && average->second.shape() == shape,
+                        "{}: '{}' has shape {} now, its average {}", operation, name, to_string(shape),
+                        average != average_.end() ? to_string(average->second.shape()) : "none");
+  };
+  for (const auto& [name, parameter] : module_.named_parameters()) check(name, parameter.shape());
+  for (const auto& [name, buffer] : module_.named_buffers()) check(name, buffer->shape());
+}
+
 void Ema::update(double decay) {
   require(decay >= 0 && decay < 1, "ema: the decay must be within [0, 1), got {}", decay);
   require_not_swapped("ema: update");
+  require_same_shapes("ema: update");
   const auto share = static_cast<Scalar>(1 - decay);
   for (const auto& [name, parameter] : module_.named_parameters())
     approach(average_.at(name), parameter.value(), share);
@@ -52,6 +64,7 @@ void Ema::swap() {
 
 AveragedWeights::AveragedWeights(Ema& ema) : ema_(ema) {
   ema.require_not_swapped("averaged weights");
+  ema.require_same_shapes("averaged weights");
   ema.swap();
 }
 

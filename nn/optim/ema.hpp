@@ -22,7 +22,8 @@ class Ema {
   Ema(const Ema&) = delete;
   Ema& operator=(const Ema&) = delete;
 
-  /// Call it after each step. Throws ValueError unless 0 ≤ decay < 1.
+  /// Call it after each step. Throws ValueError unless 0 ≤ decay < 1, ShapeError if the module's parameters and buffers
+  /// are no longer those that the average is of; it has changed nothing then.
   void update(double decay);
 
   /// The average under the names of Module::state_dict(), with the module's counters: the module's load_state_dict
@@ -36,6 +37,7 @@ class Ema {
  private:
   friend class AveragedWeights;
   void require_not_swapped(const char* operation) const;
+  void require_same_shapes(const char* operation) const;
   void swap();
 
   Module& module_;
@@ -45,7 +47,8 @@ class Ema {
 
 /// Puts the average into the module for its own lifetime; afterwards the module has its own values again, to the bit.
 /// Do not train in between: what changes the module's values then changes the average. Graphs recorded before refuse to
-/// run backward afterwards, as their numbers were exchanged. Throws ValueError if another already holds the average.
+/// run backward afterwards, as their numbers were exchanged. Throws ValueError if another already holds the average,
+/// ShapeError as Ema::update does.
 class AveragedWeights {
  public:
   explicit AveragedWeights(Ema& ema);

@@ -6,6 +6,7 @@
 #include "tensor/create.hpp"
 #include "tensor/error.hpp"
 #include "tensor/excerpt.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -25,10 +26,13 @@ NamedVariables numbered(const Variables& parameters) {
 Optimizer::Optimizer(const char* name, const NamedVariables& parameters, std::vector<std::string> arrays,
                      bool counts_steps, double weight_decay, bool decay_norms_and_biases)
     : name_(name), arrays_(std::move(arrays)), counts_steps_(counts_steps) {
-  require(std::isfinite(weight_decay) && weight_decay >= 0, "{}: weight decay must be finite and at least 0, got {}",
-          name_, weight_decay);
+  require(std::isfinite(static_cast<Scalar>(weight_decay)) && weight_decay >= 0,
+          "{}: weight decay must be finite and at least 0, got {}", name_, weight_decay);
+  require(!parameters.empty(), "{}: expected at least one parameter", name_);
   for (const auto& [path, parameter] : parameters) {
     require(parameter.defined(), "{}: the parameter '{}' is undefined", name_, path);
+    require(parameter.is_leaf(), "{}: expected leaves, the parameter '{}' is the result of {}", name_, path,
+            parameter.node()->name);
     for (const Entry& other : entries_) {
       require(other.name != path, "{}: two parameters are named '{}'", name_, path);
       require(other.parameter.storage() != parameter.storage(), "{}: '{}' and '{}' are one parameter", name_,
@@ -40,8 +44,23 @@ Optimizer::Optimizer(const char* name, const NamedVariables& parameters, std::ve
   }
 }
 
+/// Not by require: texts for every parameter would take their time. A state is (0) before the first step.
+void Optimizer::require_shapes(const Entry& entry) const {
+  const Variable& p = entry.parameter;
+  require_recorded_shape(name_.c_str(), p);
+  if (p.has_grad() && p.grad().shape() != p.shape())
+    throw ShapeError(fmt::format("{}: expected a gradient of shape {} for the parameter '{}', got {}", name_,
+                                 to_string(p.shape()), entry.name, to_string(p.grad().shape())));
+  for (const Tensor& array : entry.arrays)
+    if (array.shape() != p.shape() && array.shape() != Shape{0})
+      throw ShapeError(fmt::format("{}: the state of '{}' has shape {}, the parameter {}", name_, entry.name,
+                                   to_string(array.shape()), to_string(p.shape())));
+}
+
 void Optimizer::step(double lr) {
-  require(std::isfinite(lr) && lr >= 0, "{}: the learning rate must be finite and at least 0, got {}", name_, lr);
+  require(std::isfinite(static_cast<Scalar>(lr)) && lr >= 0,
+          "{}: the learning rate must be finite and at least 0, got {}", name_, lr);
+  for (const Entry& entry : entries_) require_shapes(entry);  // before any parameter is changed
   for (Entry& entry : entries_) {
     if (!entry.parameter.has_grad()) continue;
     const Tensor& value = entry.parameter.value();

@@ -29,7 +29,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Throws ValueError unless lr is finite and at least 0.
+  /// Throws ValueError unless lr is finite, as a Scalar, and at least 0, and ShapeError if a parameter, its gradient or
+  /// its state was given another shape than was recorded; no parameter has moved then.
   void step(double lr);
   void zero_grad();
 
@@ -51,8 +52,8 @@ class Optimizer {
   };
 
   /// `name` begins every message; `arrays` are the names of the arrays that are kept for each parameter. Throws
-  /// ValueError for a weight decay that is negative or not finite, a name or parameter that comes twice, or one without
-  /// numbers.
+  /// ValueError for a weight decay that is negative or not finite, for no parameters, a name or parameter that comes
+  /// twice, or a parameter that is undefined or not a leaf.
   Optimizer(const char* name, const NamedVariables& parameters, std::vector<std::string> arrays, bool counts_steps,
             double weight_decay, bool decay_norms_and_biases);
 
@@ -60,6 +61,8 @@ class Optimizer {
   virtual void update(Entry& entry, double lr) = 0;
 
  private:
+  void require_shapes(const Entry& entry) const;
+
   const std::string name_;
   const std::vector<std::string> arrays_;
   const bool counts_steps_;

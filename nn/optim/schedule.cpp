@@ -5,6 +5,7 @@
 
 #include "tensor/error.hpp"
 #include "tensor/excerpt.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -17,7 +18,9 @@ ScheduleKind parse_schedule(const std::string& name) {
 }
 
 double learning_rate(ScheduleKind kind, double peak, std::size_t step, std::size_t total) {
-  require(step < total, "learning_rate: expected a step below {}, got {}", total, step);
+  require_size("learning_rate", "total", total);
+  require(step < total, "learning_rate: expected a step below {}, got {}", total, as_written(step));
+  require(std::isfinite(peak) && peak >= 0, "learning_rate: the peak must be finite and at least 0, got {}", peak);
   const double s = static_cast<double>(step), all = static_cast<double>(total);
   switch (kind) {
     case ScheduleKind::OneCycle:

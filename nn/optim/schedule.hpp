@@ -17,7 +17,7 @@ ScheduleKind parse_schedule(const std::string& name);
 ///   step:      peak, divided by 10 after 1/2 and again after 3/4 of the steps (He et al. 2015, arXiv:1512.03385, 4.2)
 ///   cosine:    peak · (1 + cos(π·s/total))/2 (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts)
 ///   constant:  peak
-/// Throws ValueError unless step < total.
+/// Throws ValueError unless step < total, for a total that is no size, and a peak that is negative or not finite.
 double learning_rate(ScheduleKind kind, double peak, std::size_t step, std::size_t total);
 
 }  // namespace xtg::nn

@@ -23,7 +23,7 @@ void descend(Scalar* p, const Scalar* g, Scalar* v, std::size_t n, Scalar lr, Sc
 Sgd::Sgd(const NamedVariables& parameters, const SgdOptions& options)
     : Optimizer("sgd", parameters, {"velocity"}, false, options.weight_decay, options.decay_norms_and_biases),
       options_(options) {
-  require(std::isfinite(options.momentum) && options.momentum >= 0,
+  require(std::isfinite(static_cast<Scalar>(options.momentum)) && options.momentum >= 0,
           "sgd: momentum must be finite and at least 0, got {}", options.momentum);
   require(!options.nesterov || options.momentum > 0, "sgd: Nesterov's method needs a momentum above 0");
 }

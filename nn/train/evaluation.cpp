@@ -5,6 +5,7 @@
 
 #include "autograd/grad_mode.hpp"
 #include "nn/data/loader.hpp"
+#include "nn/train/metrics.hpp"
 #include "tensor/create.hpp"
 #include "tensor/error.hpp"
 #include "tensor/shape.hpp"
@@ -18,12 +19,12 @@ constexpr std::size_t batch_size = 256;
 }  // namespace
 
 std::size_t count_correct(const Tensor& logits, const Indices& labels) {
-  const std::size_t classes = logits.shape()[1];
+  require<ShapeError>(logits.dimension() == 2 && labels.shape() == Shape{logits.shape()[0]},
+                      "count_correct: expected logits (N, K) and N labels, got {} and labels {}",
+                      to_string(logits.shape()), to_string(labels.shape()));
+  const Indices answers = predicted_classes(logits);
   std::size_t correct = 0;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const Scalar* row = logits.data() + i * classes;
-    correct += std::max_element(row, row + classes) - row == labels.data()[i];
-  }
+  for (std::size_t i = 0; i < labels.size(); ++i) correct += answers.data()[i] == labels.data()[i];
   return correct;
 }
 
@@ -36,18 +37,27 @@ Predictions predict(Module& network, const Dataset& dataset, const Standardizati
   const EvaluationMode mode(network);
 
   Predictions result{Tensor(Shape{0}), Indices(Shape{dataset.size()}, 0)};
-  std::size_t images = 0;
+  std::size_t images = 0, classes = 0;
+  const auto logits_of = [&](Tensor batch) {
+    const std::size_t count = batch.shape()[0];
+    Tensor logits = network(Variable(std::move(batch))).value();
+    const bool first = result.logits.dimension() == 1, ranks = logits.dimension() == 2;
+    require<ShapeError>(ranks && logits.shape()[0] == count && (first || logits.shape()[1] == classes),
+                        "predict: expected logits ({}, K), the same K for all images, got {}", count,
+                        to_string(logits.shape()));
+    classes = logits.shape()[1];
+    if (first) result.logits = zeros({dataset.size(), classes});
+    return logits;
+  };
   loader.start(0);
   for (Batch batch; loader.next(batch);) {
     const std::size_t count = batch.labels.size();
     Tensor mirror = flip ? mirrored(batch.images) : Tensor(Shape{0});
-    Tensor logits = network(Variable(std::move(batch.images))).value();  // (count, K)
+    Tensor logits = logits_of(std::move(batch.images));  // (count, K)
     if (flip) {
-      const Tensor others = network(Variable(std::move(mirror))).value();
+      const Tensor others = logits_of(std::move(mirror));
       for (std::size_t i = 0; i < logits.size(); ++i) logits.data()[i] = (logits.data()[i] + others.data()[i]) / 2;
     }
-    const std::size_t classes = logits.shape()[1];
-    if (images == 0) result.logits = zeros({dataset.size(), classes});
     std::copy(logits.begin(), logits.end(), result.logits.begin() + static_cast<std::ptrdiff_t>(images * classes));
     std::copy(batch.labels.begin(), batch.labels.end(), result.labels.begin() + static_cast<std::ptrdiff_t>(images));
     images += count;

@@ -17,7 +17,7 @@ struct Predictions {
 /// Runs the classifier over all images of `dataset`, the last incomplete batch included, in evaluation mode and off the
 /// tape. With `flip` the logits are the means of those of the image and of its mirror image. Each module's mode is as
 /// before afterwards. `on_batch(done, total)` is called with image counts after every batch; what it throws ends the
-/// evaluation. Throws as Loader does.
+/// evaluation. Throws as Loader does, and ShapeError if the network's results are not logits of one K.
 Predictions predict(Module& network, const Dataset& dataset, const Standardization& standardization, bool flip = false,
                     const std::function<void(std::size_t, std::size_t)>& on_batch = {});
 
@@ -35,7 +35,8 @@ Evaluation evaluate(Module& network, const Dataset& dataset, const Standardizati
                     const std::function<void(std::size_t, std::size_t)>& on_batch = {},
                     LossKind loss = LossKind::CrossEntropy, bool flip = false);
 
-/// In how many rows of logits (N, K) the first largest entry stands at the label.
+/// In how many rows of logits (N, K) the first largest entry stands at the label. Throws ShapeError unless there is a
+/// row for each of the labels (N).
 std::size_t count_correct(const Tensor& logits, const Indices& labels);
 
 }  // namespace xtg::nn

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "tensor/error.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -15,6 +15,7 @@ std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loade
           "learning_rate_range: expected learning rates 0 < from < to, both finite, got {} and {}", options.from,
           options.to);
   require(options.steps >= 2, "learning_rate_range: expected at least 2 steps, got {}", options.steps);
+  require_size("learning_rate_range", "steps", options.steps);
   require(options.smoothing >= 0 && options.smoothing < 1,
           "learning_rate_range: the smoothing must be within [0, 1), got {}", options.smoothing);
   const std::unique_ptr<Module> copy = network.clone();

@@ -29,7 +29,7 @@ struct RangePoint {
 /// 1 − smoothing^steps. It stops early after a point above 4 times the lowest, or before a loss that is not finite.
 /// `network` is left as it is, but the loader's epoch under way is given up; its epochs 0, 1, … are gone through as far
 /// as needed. `on_step(done, steps)` is called after each step, counted from 1. Throws ValueError as clone and Sgd do,
-/// and unless 0 < from < to, both finite, steps ≥ 2, 0 ≤ smoothing < 1.
+/// and unless 0 < from < to, both finite, 2 ≤ steps ≤ 2^48, 0 ≤ smoothing < 1.
 std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loader, const RangeOptions& options = {},
                                             const std::function<void(std::size_t, std::size_t)>& on_step = {});
 

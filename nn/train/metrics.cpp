@@ -37,6 +37,7 @@ Indices confusion_matrix(const Indices& predictions, const Indices& labels, std:
                       "confusion_matrix: expected predictions (N) and labels (N), got {} and {}",
                       to_string(predictions.shape()), to_string(labels.shape()));
   require(classes > 0, "confusion_matrix: expected at least 1 class, got 0");
+  require_size("confusion_matrix", "classes", classes);
   Indices counts(Shape{classes, classes}, 0);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::int64_t label = labels.data()[i], prediction = predictions.data()[i];
@@ -69,10 +70,12 @@ Calibration expected_calibration_error(const Tensor& logits, const Indices& labe
                       to_string(labels.shape()));
   require(shape[0] > 0, "{}: expected at least 1 image, got 0", name);
   require(bins > 0, "{}: expected at least 1 bin, got 0", name);
+  require_size(name, "bins", bins);
 
   const std::size_t images = shape[0], classes = shape[1];
   const double width = 100 / static_cast<double>(bins);
   Calibration result;
+  result.bins.reserve(bins);  // too many are std::bad_alloc at once
   for (std::size_t b = 0; b < bins; ++b) {
     const double next = static_cast<double>(b + 1);
     result.bins.push_back({static_cast<double>(b) * width, b + 1 == bins ? 100 : next * width, 0, 0, 0});

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "nn/optim/clip.hpp"
+#include "tensor/shape.hpp"
 
 namespace xtg::nn {
 
@@ -55,6 +56,7 @@ Trainer::Trainer(Module& network, const Dataset& train, const Dataset& test, con
       loader_(train, standardization, training_batches(train, options)),
       optimizer_(make_optimizer(network, options)) {
   require(options.epochs > 0, "trainer: expected at least 1 epoch, got 0");
+  require_size("trainer", "epochs", options.epochs);
   require(test.size() > 0, "trainer: expected at least 1 test image, got 0");
   require(std::isfinite(options.peak_learning_rate) && options.peak_learning_rate >= 0,
           "trainer: the learning rate must be finite and at least 0, got {}", options.peak_learning_rate);

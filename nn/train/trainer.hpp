@@ -67,8 +67,8 @@ struct StepReport {
 class Trainer {
  public:
   /// Keeps references to `network` and both datasets. Throws ValueError as Loader and the optimizer do, and for
-  /// 0 epochs, no test images, a peak learning rate or clip_norm that is not finite or is negative, or an ema_decay
-  /// outside [0, 1).
+  /// 0 epochs or a number of them that is no size, no test images, a peak learning rate or clip_norm that is not finite
+  /// or is negative, or an ema_decay outside [0, 1).
   Trainer(Module& network, const Dataset& train, const Dataset& test, const Standardization& standardization,
           const TrainerOptions& options);
 

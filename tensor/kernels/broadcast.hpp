@@ -33,30 +33,35 @@ struct BroadcastPlan {
 
 inline BroadcastPlan plan_broadcast(const Shape& out, const Shape& a, const Shape& b) {
   const std::array<const Shape*, 2> shapes = {&a, &b};
-  BroadcastPlan plan;
+  const std::size_t most = std::max<std::size_t>(out.size(), 1);
+  BroadcastPlan plan{Shape(most, 1), {Shape(most, 1), Shape(most, 1)}};
+  std::size_t axes = 0;
   std::array<std::size_t, 2> extent = {1, 1}, stride = {1, 1};
   const auto append = [&](std::size_t n) {
-    plan.size.push_back(n);
-    for (const std::size_t k : {0, 1}) plan.stride[k].push_back(stride[k]);
+    plan.size[axes] = n;
+    for (const std::size_t k : {0, 1}) plan.stride[k][axes] = stride[k];
+    ++axes;
   };
   for (std::size_t i = out.size(); i-- > 0;) {  // innermost first
     if (out[i] == 1) continue;
-    bool merges = !plan.size.empty();
+    bool merges = axes > 0;
     for (const std::size_t k : {0, 1}) {
       const Shape& s = *shapes[k];
       const std::size_t n = i + s.size() < out.size() ? 1 : s[i + s.size() - out.size()];
       stride[k] = n == 1 ? 0 : extent[k];
       extent[k] *= n;
-      merges = merges && stride[k] == plan.stride[k].back() * plan.size.back();
+      merges = merges && stride[k] == plan.stride[k][axes - 1] * plan.size[axes - 1];
     }
     if (merges)
-      plan.size.back() *= out[i];
+      plan.size[axes - 1] *= out[i];
     else
       append(out[i]);
   }
-  if (plan.size.empty()) append(1);
-  std::reverse(plan.size.begin(), plan.size.end());
-  for (Shape& s : plan.stride) std::reverse(s.begin(), s.end());
+  if (axes == 0) append(1);
+  for (Shape* s : {&plan.size, &plan.stride[0], &plan.stride[1]}) {
+    s->resize(axes);
+    std::reverse(s->begin(), s->end());
+  }
   return plan;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -150,9 +151,10 @@ inline Moments of_equal(double count, const double* mean, const double* squares,
   if (rows * columns == 1) return {count, *mean, *squares};
   const double n = static_cast<double>(rows * columns);
   Moments all;
+  const double first = std::isfinite(*mean) ? *mean : 0;  // about it: the mean of equal numbers is that number
   for (std::size_t i = 0; i < rows; ++i)
-    all.mean += sum_of(columns, [=](std::size_t j) { return mean[i * stride + j]; });
-  all.mean /= n;
+    all.mean += sum_of(columns, [=](std::size_t j) { return mean[i * stride + j] - first; });
+  all.mean = first + all.mean / n;
   for (std::size_t i = 0; i < rows; ++i)
     all.squares += sum_of(columns, [=, centre = all.mean](std::size_t j) {
       const double distance = mean[i * stride + j] - centre;
@@ -165,21 +167,21 @@ inline Moments of_equal(double count, const double* mean, const double* squares,
 /// The mean of each column over the rows of x, and the sum of squared deviations from it; x is read once. A block's
 /// deviations are taken from its first row: that is far from the block's mean only where the deviations are large
 /// anyway (its own square is one of them), so of the digits of Σ d² − (Σ d)²/n no more than log10(n + 1) cancel,
-/// whatever the offset of the data.
-template <class Value>
+/// whatever the offset of the data. Deviations and their squares are of type Sum within a block.
+template <class Sum, class Value>
 void column_moments(const Value* x, std::size_t first_row, std::size_t last_row, std::size_t columns, double* mean,
                     double* squares) {
-  std::vector<Value> block(2 * columns);
-  Value *const sum = block.data(), *const square = sum + columns;
+  std::vector<Sum> block(2 * columns);
+  Sum *const sum = block.data(), *const square = sum + columns;
   std::fill(mean, mean + columns, 0.0);
   std::fill(squares, squares + columns, 0.0);
   double rows = 0;
   for (std::size_t begin = first_row; begin < last_row; begin += kBlockRows) {
     const std::size_t end = std::min(begin + kBlockRows, last_row);
     const Value* const shift = x + begin * columns;
-    std::fill(block.begin(), block.end(), Value{0});
-    add_block(begin + 1, end, columns, sum, square, [=](std::size_t i, std::size_t c, Value& s, Value& q) {
-      const Value d = x[i] - shift[c];
+    std::fill(block.begin(), block.end(), Sum{0});
+    add_block(begin + 1, end, columns, sum, square, [=](std::size_t i, std::size_t c, Sum& s, Sum& q) {
+      const Sum d = static_cast<Sum>(x[i]) - static_cast<Sum>(shift[c]);
       s += d;
       q += d * d;
     });
@@ -195,13 +197,13 @@ void column_moments(const Value* x, std::size_t first_row, std::size_t last_row,
 }
 
 /// Of a matrix of 64 columns in which they are all of one set, as one row of numbers is: the set's moments.
-template <class Value>
+template <class Sum, class Value>
 Moments run_moments(const Value* x, std::size_t n) {
   std::array<double, kWideColumns> mean, squares;
   const std::size_t rows = n / kWideColumns;
   Moments all;
   if (rows > 0) {
-    column_moments(x, 0, rows, kWideColumns, mean.data(), squares.data());
+    column_moments<Sum>(x, 0, rows, kWideColumns, mean.data(), squares.data());
     all = of_equal(static_cast<double>(rows), mean.data(), squares.data(), 1, kWideColumns, 0);
   }
   Moments rest;

@@ -23,14 +23,23 @@ struct Row {
   Conv2dAlgorithm algorithm;
 };
 
-// Medians on AMD Zen 4 and Zen 5, two threads, reorders of the activations included (docs/performance.md). What is not
-// listed is Direct: with fewer channels, larger strides or other kernels Winograd loses or does not exist, and oneDNN's
-// blocked layout never wins back its reorders.
+// Medians with two threads, reorders of the activations included (docs/performance.md). What is not listed is Direct:
+// with fewer channels, larger strides or other kernels the others lose or do not exist.
+#if XTGRAD_ONEDNN >= 3
+// Intel Xeon, oneDNN 3.7, which has no Winograd. Only with very many channels the blocked layout wins back its
+// reorders.
+constexpr std::array<Row, 2> kTable = {{
+    {512, Conv2dPass::Forward, Conv2dAlgorithm::Blocked},
+    {512, Conv2dPass::BackwardInput, Conv2dAlgorithm::Blocked},
+}};
+#else
+// AMD Zen 4 and Zen 5, oneDNN 2.6.
 constexpr std::array<Row, 3> kTable = {{
     {32, Conv2dPass::Forward, Conv2dAlgorithm::Winograd},
     {32, Conv2dPass::BackwardInput, Conv2dAlgorithm::Winograd},
     {64, Conv2dPass::BackwardWeight, Conv2dAlgorithm::Winograd},
 }};
+#endif
 
 /// What a choice is for: everything about a convolution but the number of images.
 using Key = std::array<std::size_t, 12>;
@@ -103,6 +112,23 @@ std::string conv2d_algorithms() {
   const std::lock_guard<std::mutex> lock(t.mutex);
   std::string text;
   for (const auto& [key, algorithm] : t.algorithms) text += (text.empty() ? "" : "; ") + entry_of(key, algorithm);
+  return text;
+}
+
+std::string missing_conv2d_algorithms(std::size_t n) {
+  std::map<kernels::Key, Conv2dAlgorithm> algorithms;
+  {
+    kernels::Tuned& t = kernels::tuned();
+    const std::lock_guard<std::mutex> lock(t.mutex);
+    algorithms = t.algorithms;
+  }
+  std::string text;
+  for (const auto& [k, algorithm] : algorithms) {
+    const Conv2dGeometry g =
+        conv2d_geometry({n, k[0], k[1], k[2]}, {k[3], k[4], k[5], k[2] / k[9]}, k[6], k[7], k[8], k[9]);
+    const std::string name = kernels::onednn_implementation(g, static_cast<Conv2dPass>(k[10]), algorithm, k[11] != 0);
+    if (name.empty() || kernels::is_reference(name)) text += (text.empty() ? "" : "; ") + entry_of(k, algorithm);
+  }
   return text;
 }
 

@@ -1,18 +1,22 @@
 #include "tensor/kernels/norm_plan.hpp"
 
+#include <type_traits>
+
 namespace xtg::kernels {
 namespace {
 
-/// Moments of each group over some rows of a sample; `columns` has room for two numbers per column.
+/// Moments of each group over some rows of a sample, within blocks in `Sum`; `columns` has room for two numbers per
+/// column.
+template <class Sum>
 void piece_moments(const Plan& plan, const Scalar* x, std::size_t first, std::size_t last, double* columns,
                    Moments* groups) {
   const WideMatrix& m = plan.matrix;
   if (plan.sets.groups == 1) {
-    groups[0] = run_moments(x + first * m.columns, (last - first) * m.columns);
+    groups[0] = run_moments<Sum>(x + first * m.columns, (last - first) * m.columns);
     return;
   }
   double *const mean = columns, *const squares = columns + m.columns;
-  column_moments(x, first, last, m.columns, mean, squares);
+  column_moments<Sum>(x, first, last, m.columns, mean, squares);
   const double rows = static_cast<double>(last - first);
   for (std::size_t k = 0; k < plan.sets.groups; ++k)
     groups[k] = of_equal(rows, mean + k * plan.width, squares + k * plan.width, m.repeats, plan.width, m.channels);
@@ -29,21 +33,31 @@ class StatisticsFinder {
         groups_(plan.pieces * plan.sets.groups) {}
 
   void find(std::size_t sample) {
+    // From deviations of 1e18 on, the sum of 64 squares may not fit in a float. That is rare, and so found out behind.
+    if (!find_in<Scalar>(sample) && std::is_same_v<Scalar, float>) find_in<double>(sample);
+  }
+
+ private:
+  /// Whether all squares are finite.
+  template <class Sum>
+  bool find_in(std::size_t sample) {
     const std::size_t G = plan_.sets.groups;
     plan_.for_each_piece([&](std::size_t p, std::size_t first, std::size_t last) {
-      piece_moments(plan_, x_ + sample * plan_.sample, first, last, columns_.data() + p * 2 * plan_.matrix.columns,
-                    groups_.data() + p * G);
+      piece_moments<Sum>(plan_, x_ + sample * plan_.sample, first, last, columns_.data() + p * 2 * plan_.matrix.columns,
+                         groups_.data() + p * G);
     });
+    bool finite = true;
     for (std::size_t k = 0; k < G; ++k) {
       Moments& total = groups_[k];
       for (std::size_t p = 1; p < plan_.pieces; ++p) total.add(groups_[p * G + k]);
       const bool centred = plan_.sets.centred;
       statistics_.mean[sample * G + k] = centred ? total.mean : 0;
       statistics_.m2[sample * G + k] = total.squares + (centred ? 0 : total.count * total.mean * total.mean);
+      finite = finite && std::isfinite(total.squares);
     }
+    return finite;
   }
 
- private:
   const Plan& plan_;
   const Scalar* x_;
   NormStatistics& statistics_;

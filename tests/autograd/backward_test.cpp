@@ -160,6 +160,7 @@ TEST_CASE("grad: touches no leaf, takes several outputs, cotangents and repeated
   CHECK_FALSE(x.has_grad());
   CHECK_FALSE(z.has_grad());
   CHECK_FALSE(d[0].requires_grad());
+  CHECK(error_of([&] { grad({sum(x)}, {}); }) == "ValueError: grad: expected at least one input");
   const Variable y = square(x);
   CHECK(max_error(grad({y, y}, {x}, {w1, w2})[0].value(), each(x.value(), [&](double v, std::size_t i) {
                     return 2 * v * (at(w1, i) + at(w2, i));
@@ -260,6 +261,81 @@ TEST_CASE("backward: a hook may remove itself, and is differentiated with a grap
   const Variable d = grad({sum(x * x)}, {x}, {}, options)[0];  // (2x)²
   CHECK(d.item() == 36);
   CHECK(grad({d}, {x})[0].item() == 24);  // 8x
+}
+
+TEST_CASE("backward: a hook that removes others: those that come after it do not run") {
+  const Variable x(tensor({3}, {1}), true), y = x * x;
+  std::size_t later = 0, at_y = 0;
+  int runs = 0;
+  y.register_hook([&](const Variable&) {
+    x.remove_hook(later);
+    y.remove_hook(at_y);
+    y.register_hook([&](const Variable&) { return ++runs, Variable(); });  // from the next walk on
+    return Variable();
+  });
+  at_y = y.register_hook([&](const Variable& g) { return ++runs, g * Scalar{2}; });
+  later = x.register_hook([&](const Variable& g) { return ++runs, g * Scalar{2}; });
+  CHECK(grad({y}, {x})[0].item() == 6);
+  CHECK(runs == 0);
+}
+
+TEST_CASE("backward: a hook that throws ends the walk, and the next is whole") {
+  const Variable x(tensor({3}, {1}), true), y = x * x;
+  const std::size_t bad = y.register_hook([](const Variable&) -> Variable { throw ValueError("a hook's own"); });
+  CHECK(error_of([&] { y.backward(); }) == "ValueError: a hook's own");
+  CHECK(!NoGrad::current());
+  CHECK(!x.has_grad());
+  y.remove_hook(bad);
+  y.backward();
+  CHECK(x.grad().item() == 6);
+}
+
+TEST_CASE("backward: a hook that holds its own Variable does not keep it after the walk") {
+  const Variable x(tensor({3}, {1}), true);
+  for (const bool by_grad : {false, true}) {
+    std::weak_ptr<Storage> numbers, of_the_result;
+    std::size_t calls = 0;
+    {
+      const Variable y = x * x, z = exp(y);
+      numbers = y.storage();
+      of_the_result = z.storage();
+      const std::size_t id = y.register_hook([&calls, y, z](const Variable&) { return ++calls, Variable(); });
+      if (by_grad)
+        grad({z}, {x});
+      else
+        z.backward();
+      y.remove_hook(id);  // it still has its number
+      CHECK(error_of([&] { y.remove_hook(id); }) == "ValueError: remove_hook: there is no hook 0 on this Variable");
+    }
+    CHECK(calls == 1);
+    CHECK(numbers.expired());
+    CHECK(of_the_result.expired());
+  }
+  // Also if nobody removes it, and where the walk ends at the Variable later.
+  std::weak_ptr<Storage> numbers;
+  {
+    const Variable y = x * x;
+    numbers = y.storage();
+    y.register_hook([y](const Variable& g) { return g + y.detach() - y.detach(); });
+    y.backward();
+    CHECK(grad({y * y}, {y})[0].item() == 18);
+  }
+  CHECK(numbers.expired());
+  // A leaf's hooks stay: it is remove_hook, or a handle without them, that lets go.
+  {
+    const Variable leaf(ones({1}), true), other(ones({1}), true);
+    numbers = leaf.storage();
+    const std::size_t id = leaf.register_hook([leaf](const Variable&) { return Variable(); });
+    leaf.remove_hook(id);
+  }
+  CHECK(numbers.expired());
+  {
+    const Variable leaf(ones({1}), true);
+    numbers = leaf.storage();
+    leaf.register_hook([values = leaf.detach()](const Variable& g) { return g * values; });
+    exp(leaf).backward();
+  }
+  CHECK(numbers.expired());
 }
 
 TEST_CASE("backward: hooks that cannot be, or return another shape, are refused") {

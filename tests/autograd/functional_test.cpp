@@ -9,6 +9,7 @@
 #include "autograd/ops/elementwise.hpp"
 #include "autograd/ops/matmul.hpp"
 #include "autograd/ops/reduce.hpp"
+#include "nn/linear.hpp"
 #include "nn/norm/batch_norm.hpp"
 #include "tests/testing.hpp"
 
@@ -81,6 +82,48 @@ TEST_CASE("functional: the Hessian of a small network with batch norm equals dif
       CHECK(max_error(product[i], difference) < 1e-7);
     }
   }
+}
+
+TEST_CASE("functional: the product with the Hessian of a network's loss over its parameters") {
+  Generator g(1);
+  nn::Linear layer(3, 4, g);
+  const Variable x(normal({5, 3}, 2)), w(normal({5, 4}, 3));
+  const auto loss = [&] { return sum(w * tanh(layer(x))); };
+  const std::vector<Tensor> at = {layer.parameters()[0].value(), layer.parameters()[1].value()};
+  const std::vector<Tensor> v = {normal({4, 3}, 4), normal({4}, 5)};
+  const NoGrad off;
+  const std::vector<Tensor> product = hessian_vector_product(loss, layer.parameters(), v);
+  const std::vector<Tensor> expected = hessian_vector_product(
+      [&](const Variables& p) { return sum(w * tanh(matmul(x, p[0], false, true) + p[1])); }, at, v);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(largest(expected[i]) > 0.1);
+    CHECK(max_error(product[i], expected[i]) < 1e-12);
+    CHECK(identical(layer.parameters()[i].value(), at[i]));
+    CHECK(!layer.parameters()[i].has_grad());
+  }
+  CHECK(error_of([&] { hessian_vector_product(loss, layer.parameters(), {v[0]}); }) ==
+        "ShapeError: hessian_vector_product: expected 2 vectors, one for each input, got 1");
+  CHECK(error_of([&] { hessian_vector_product(loss, {}, {}); }) == "ValueError: grad: expected at least one input");
+}
+
+TEST_CASE("functional: functions that call grad themselves, and calls inside a walk") {
+  // f = (dx³/dx)² = 9x⁴: its gradient 36x³, its second derivative 108x².
+  const auto f = [](const Variables& v) {
+    GradOptions options;
+    options.create_graph = true;
+    return square(grad({v[0] * v[0] * v[0]}, {v[0]}, {}, options)[0]);
+  };
+  const Tensor at = scalar(0.7);
+  const auto check = [&] {
+    CHECK(jacobian(f, {at})[0].item() == doctest::Approx(36 * 0.343).epsilon(1e-12));
+    CHECK(hessian_vector_product(f, {at}, {scalar(2)})[0].item() == doctest::Approx(2 * 108 * 0.49).epsilon(1e-12));
+  };
+  check();
+  const Variable x(ones({}), true);
+  int calls = 0;
+  x.register_hook([&](const Variable&) { return check(), ++calls, Variable(); });
+  square(x).backward();
+  CHECK(calls == 1);
 }
 
 TEST_CASE("functional: errors say what was expected") {

@@ -52,6 +52,16 @@ TEST_CASE("variable: grad says what to do when there is none") {
         "ValueError: Variable::grad: there is no gradient; call backward() on a result that depends on this leaf, and "
         "see "
         "that it requires a gradient");
+  for (const bool walked : {false, true}) {
+    const Variable result = a * a;
+    if (walked) result.backward(ones({2}));
+    CHECK(
+        error_of([&] { result.grad(); }) ==
+        "ValueError: Variable::grad: only leaves keep a gradient, and this is the result of multiply; look at it in a "
+        "hook (register_hook), or compute it with the function grad");
+    CHECK(error_of([&] { result.mutable_grad(); }) == error_of([&] { result.grad(); }));
+  }
+  CHECK(contains(error_of([] { Variable().grad(); }), "there is no gradient"));
   Variable b(ones({2}));
   b.zero_grad();  // nothing to do
   CHECK_FALSE(b.has_grad());

@@ -86,7 +86,7 @@ if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
   check 'on a terminal a table that is rewritten' grep -qE 'norm=[a-z]+,seed=[01] +epoch [12]/2 \[=* *\].* images/s' output
   check 'in place' grep -q $'\033''\[5A' output
 else
-  echo 'skip - live table: no pseudo-terminal can be made here'
+  echo 'ok - live table # SKIP no pseudo-terminal can be made here'
 fi
 
 # ------------------------------------------------------------------------------------------------- directories are gone
@@ -154,11 +154,6 @@ else
   check '--curves needs gnuplot' test "$status" -eq 2
 fi
 
-# start ARGUMENTS...: the program in the background, its number in $training.
-start() {
-  "$program" "$@" > output 2> errors < /dev/null &
-  training=$!
-}
 # wait_for FILE: until it is there, or the program has ended.
 wait_for() {
   while kill -0 "$training" 2> /dev/null && [[ ! -s $1 ]]; do sleep 0.01; done
@@ -192,6 +187,83 @@ for signal in INT TERM; do
   run tiny.toml --out "stopped-$signal"
   check "SIG$signal: the same numbers" same_numbers "stopped-$signal/tiny.csv" whole/tiny.csv
 done
+
+# ------------------------------------------------------------------------------------------------- two at once
+
+run tiny.toml --out shared --only none,seed=0
+lock 'shared/norm=batch,seed=0'
+run tiny.toml --out shared
+check 'a cell that another program is training is left to it: exit status 2' test "$status" -eq 2
+check 'named in one line' grep -qx \
+  'compare_norms: another program is training in shared/norm=batch,seed=0; the other cells are done' errors
+check 'the others are trained' test "$(grep -o '"norm=[a-z]*,seed=[01]"' shared/shared.csv shared/tiny.csv 2> /dev/null | sort -u | wc -l)" -eq 3
+lock_again=$locker
+lock 'shared/norm=none,seed=1'
+run tiny.toml --out shared
+check 'what is over needs no lock' grep -qx \
+  'compare_norms: another program is training in shared/norm=batch,seed=0; the other cells are done' errors
+unlock
+locker=$lock_again
+unlock
+run tiny.toml --out shared
+check 'the same command goes on with it: the same numbers' test "$status" -eq 0
+check 'the same numbers' same_numbers shared/tiny.csv whole/tiny.csv
+
+# The first cell is in use at first, and is trained by that other program while this one trains the rest.
+lock 'other/norm=batch,seed=0'
+start tiny.toml --out other
+wait_until test -e 'other/norm=batch,seed=1/config.toml'
+cp -r 'whole/norm=batch,seed=0/'* 'other/norm=batch,seed=0'
+unlock
+finish
+check 'a cell that was put off is looked at again' test "$status" -eq 0 -a -n "$(grep 'put off' output)"
+check 'and what was trained meanwhile is taken' same_numbers other/tiny.csv whole/tiny.csv
+check 'as it is' cmp -s 'whole/norm=batch,seed=0/metrics.csv' 'other/norm=batch,seed=0/metrics.csv'
+
+start tiny.toml --save-every 0 --out partner
+wait_until test -s 'partner/norm=batch,seed=0/checkpoint.safetensors'
+kill -STOP "$training"
+program=$build/examples/resnet_cifar
+refused '--resume of a cell that is under way' 'another program is training in partner/norm=batch,seed=0' \
+  --resume --out 'partner/norm=batch,seed=0'
+program=$build/examples/compare_norms
+kill -CONT "$training"
+finish
+check 'the grid comes to the same numbers' same_numbers partner/tiny.csv whole/tiny.csv
+
+# ------------------------------------------------------------------------------------------------- diverged and resumed
+
+cat > divergent.toml << END
+$settings
+[[grid]]
+lr = 1e30
+schedule = "constant"
+norm = ["none", "batch"]
+END
+# What is in a directory, without what differs between any two trainings: times, and so checksums.
+left_in() { (cd "$1" && find . -type f | sort && cat ./*/outcome.txt ./*/config.toml); }
+run divergent.toml --out divergent
+# The first cell is stopped before its first step: it waits for the lock when the signal comes.
+cell='interrupted/lr=1e+30,schedule=constant,norm=none'
+lock "$cell"
+program=$build/examples/resnet_cifar
+start --limit-train 128 --limit-test 50 --epochs 2 --batch-size 32 --threads 1 --lr 1e30 --schedule constant \
+  --norm none --out "$cell"
+wait_until has_open "$cell"
+kill -INT "$training"
+unlock
+finish
+check 'a signal that comes before a run has its directory' test "$status" -eq 130 -a -s "$cell/checkpoint.safetensors"
+program=$build/examples/compare_norms
+run divergent.toml --out interrupted
+check 'a cell that diverged and had been stopped before leaves the same files' \
+  test "$(left_in divergent)" = "$(left_in interrupted)"
+"$build/examples/resnet_cifar" --resume --out 'interrupted/lr=1e+30,schedule=constant,norm=batch' > output 2> errors
+check 'resumed by hand it diverges again' grep -q 'epoch 1, step 2' errors
+run divergent.toml --out interrupted
+check 'and leaves the same files' \
+  test "$(left_in divergent)" = "$(left_in interrupted)"
+check 'and the same rows' cmp -s divergent/divergent.csv interrupted/divergent.csv
 
 # A run from before some settings were there.
 cp -r whole older

@@ -79,8 +79,57 @@ if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
   script -qec "'$program' whole" /dev/null > output 2>&1 < /dev/null
   check 'on a terminal it shows how far it is' grep -q '\[=*\ *\] test images' output
 else
-  echo 'skip - progress line: no pseudo-terminal can be made here'
+  echo 'ok - progress line # SKIP no pseudo-terminal can be made here'
 fi
+
+# ------------------------------------------------------------------------------------------------- where output goes
+
+mkfifo pipe
+timeout 30 cat pipe > received &
+run whole --csv pipe
+wait $!
+check 'a named pipe is written to' same received matrix.csv
+check 'and stays one' test -p pipe
+ln -s pipe to-pipe
+timeout 30 cat pipe > received &
+run whole --csv to-pipe
+wait $!
+check 'through a link, too' test -p pipe -a -L to-pipe -a -n "$(cmp received matrix.csv && echo same)"
+ln -s linked.csv link.csv
+run whole --csv link.csv
+check 'a link leads to the file that is written' same linked.csv matrix.csv
+check 'and stays one' test -L link.csv
+echo old > linked.csv
+chmod 640 linked.csv
+run whole --csv link.csv
+check 'the mode of the old file is kept' test "$(stat -c %a linked.csv)" = 640 -a -n "$(cmp linked.csv matrix.csv && echo same)"
+ln -s /proc/self/fd/1 stdout  # as /dev/stdout is, which a fault here would replace for everybody
+run whole --csv stdout
+cp output with-matrix
+check '/dev/stdout is where the rest goes' same <(cat matrix.csv whole-output | sort) <(sort with-matrix)
+(umask 077 && run whole --csv private.csv)
+check "a new file's mode is the umask's" test "$(stat -c %a private.csv)" = 600
+if mknod null c 1 3 2> /dev/null && : 2> /dev/null > null; then
+  run whole --csv null
+  check 'a device stays one' test "$status" -eq 0 -a -c null
+  mknod full c 1 7
+  run whole --csv full
+  check 'one that is full is an error' grep -qx 'evaluate: full: cannot write: No space left on device' errors
+  check 'and stays a device, too' test "$status" -eq 2 -a -c full
+elif [[ $EUID -ne 0 ]]; then  # root could replace it
+  run whole --csv /dev/null
+  check 'a device stays one' test "$status" -eq 0 -a -c /dev/null
+fi
+
+has_temporary() { ! nothing_temporary; }
+start whole --csv killed.csv
+wait_until has_temporary
+kill -KILL "$training"
+wait "$training" 2> /dev/null
+check 'killed, it has written nothing under the name' test ! -e killed.csv
+run whole --csv killed.csv
+check 'the next one leaves nothing temporary' nothing_temporary
+check 'and the whole matrix' same killed.csv matrix.csv
 
 # ------------------------------------------------------------------------------------------------- photographs, PNG
 
@@ -166,7 +215,7 @@ refused '--csv that cannot be written' 'nowhere/matrix.csv: cannot write: *' who
 mkdir place
 refused '--csv is a directory' '--csv needs the name of a file, and place is a directory' whole --csv place
 refused '--csv without a name' '--csv needs the name of a file, got an empty one (see --help)' whole --csv ''
-refused 'no data' '--data needs a name, got an empty one (see --help)' whole --data ''
+refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' whole --data ''
 refused 'an empty word' 'expected a name, got an empty one (see --help)' ''
 refused 'a flag with a value' "--flip takes no value, or =true or =false, got '2x' (see --help)" whole --flip=2x
 refused 'an option without its value' '--csv needs a value behind it (see --help)' whole --csv --flip
@@ -190,7 +239,7 @@ check 'lr-range.csv has the rates' test "$(sed -n 2p range/lr-range.csv | cut -d
 if command -v gnuplot > /dev/null; then
   check 'lr-range.svg is an SVG' grep -q '</svg>' range/lr-range.svg
 else
-  echo 'skip - lr-range.svg: gnuplot is not installed'
+  echo 'ok - lr-range.svg # SKIP gnuplot is not installed'
 fi
 check 'and nothing else is left' test "$(cd range && echo *)" = "$(cd range && echo lr-range.*)"
 PATH=/nowhere run "${tiny[@]}" --norm none --fixup --loss bce --lr-range --out range

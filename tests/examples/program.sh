@@ -14,7 +14,7 @@ check() {
     echo "ok - $name"
   else
     echo "not ok - $name"
-    sed 's/^/    /' output errors 2> /dev/null
+    sed 's/^/# /' output errors 2> /dev/null
     failures=$((failures + 1))
   fi
 }
@@ -24,6 +24,47 @@ run() {
   status=0
   "$program" "$@" > output 2> errors < /dev/null || status=$?
 }
+
+# start ARGUMENTS...: the program in the background, its number in $training.
+start() {
+  "$program" "$@" > output 2> errors < /dev/null &
+  training=$!
+}
+# finish: waits for it, and has its status.
+finish() {
+  status=0
+  wait "$training" || status=$?
+}
+# wait_until COMMAND...: waits until the command succeeds, or the program that was started has ended.
+wait_until() {
+  until "$@"; do
+    kill -0 "$training" 2> /dev/null || return
+    sleep 0.01
+  done
+}
+# has_open DIRECTORY: the program that was started has it open, as it does to lock it.
+has_open() { find "/proc/$training/fd" -lname "$(realpath "$1")" 2> /dev/null | grep -q .; }
+# lock DIRECTORY, unlock: as a program that trains there does.
+lock() {
+  mkdir -p "$1"
+  flock --no-fork "$1" sleep 1000 &
+  locker=$!
+  while flock -n "$1" true; do sleep 0.01; done
+}
+unlock() {
+  kill "$locker"
+  wait "$locker" 2> /dev/null
+}
+
+# gnuplot_that COMMANDS: makes bin/gnuplot, a script of these commands; each start is a line in bin/started.
+gnuplot_that() {
+  mkdir -p bin
+  printf '#!/bin/sh\necho $$ >> "%s/bin/started"\n%s\n' "$PWD" "$1" > bin/gnuplot
+  chmod +x bin/gnuplot
+  : > bin/started
+}
+
+nothing_temporary() { [[ -z $(find . -name '*.tmp' -o -name '*.gnuplot') ]]; }
 
 one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* ]]; }
 

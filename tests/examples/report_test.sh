@@ -69,7 +69,7 @@ if gnuplot_there; then
   check 'it has curves and a plot for each epoch and direction' test "$(grep -c '<svg role="img"' "$page")" -eq 8
   check 'in the colours of the page' test -z "$(grep -E "(stroke|fill)=['\"]rgb" "$page")" -a "$(grep -c 'var(--s1)' "$page")" -gt 3
 else
-  echo 'skip - curves: gnuplot is not installed'
+  echo 'ok - curves # SKIP gnuplot is not installed'
 fi
 check 'every image has a text' test "$(grep -o '<img ' "$page" | wc -l)" -eq "$(grep -o '<img [^>]*alt="image' "$page" | wc -l)"
 undated() { sed 's/<td>[0-9]*-[0-9]*-[0-9]*<\/td>//' "$1"; }
@@ -80,7 +80,25 @@ check 'without gnuplot there are no curves' test "$status" -eq 0 -a "$(grep -c '
 check 'and it says so, on the page too' test "$(grep -c 'no curves' output)" -eq 1 -a "$(grep -c 'No curves' plain.html)" -eq 1
 run plain
 check 'a run without layers.csv says how to get one' has plain/report.html '--layer-statistics 1,10,20'
-check 'nothing temporary is left' test -z "$(find . -name '*.tmp*' -o -name '*.gnuplot')"
+check 'nothing temporary is left' nothing_temporary
+
+search=$PATH
+mkdir temporary
+gnuplot_that 'exec sleep 1000'
+TMPDIR=$work/temporary PATH=$work/bin:$search start run --out killed.html
+wait_until test -s bin/started
+kill -KILL "$training"
+wait "$training" 2> /dev/null
+kill "$(< bin/started)"
+check 'killed while it draws, it leaves nothing at all' test -z "$(ls temporary)" -a ! -e killed.html
+check 'nor anything temporary' nothing_temporary
+SECONDS=0
+PATH=$work/bin:$search run run --out hung.html
+check 'a gnuplot that hangs costs the curves and a note' test "$status" -eq 0 -a "$(grep -c 'no curves' output)" -eq 1 -a "$(grep -c 'No curves' hung.html)" -eq 1
+check 'and ten seconds, once' test "$SECONDS" -lt 60 -a "$(wc -l < bin/started)" -eq 2
+ln -s linked.html link.html
+run run --out link.html
+check 'a link leads to the page' test -L link.html -a -n "$(has linked.html '</html>' && echo yes)"
 
 # --------------------------------------------------------------------------------------------------- a grid
 
@@ -139,7 +157,7 @@ check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--out' output)" -
 mkdir place
 refused '--out is a directory' '--out needs the name of a file, and place is a directory' run --out place
 refused 'two runs' "expected one directory, got 'plain' besides (see --help)" run plain
-refused 'no data' '--data needs a name, got an empty one (see --help)' run --data ''
+refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' run --data ''
 refused 'an option nearly right' 'there is no option --oput: did you mean --out? (see --help)' run --oput x
 for epoch in 1e41 -5 nan 1000001; do
   rm -rf wrong-layers

@@ -28,14 +28,14 @@ run "${tiny[@]}" --out whole
 check 'a run ends well' test "$status" -eq 0
 check 'it leaves metrics, settings and a checkpoint' \
   test -s whole/metrics.csv -a -s whole/config.toml -a -s whole/checkpoint.safetensors
-check 'and nothing temporary' test -z "$(find whole -name '*.tmp*' -o -name '*.gnuplot')"
+check 'and nothing temporary' nothing_temporary
 check 'metrics.csv has the header that scripts rely on' test "$(head -n 1 whole/metrics.csv)" = \
   epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,seconds,images_per_second
 check 'and a row an epoch' test "$(cut -d , -f 1 whole/metrics.csv | tr '\n' ' ')" = 'epoch 1 2 3 '
 if command -v gnuplot > /dev/null; then
   check 'curves.svg is an SVG' grep -q '</svg>' whole/curves.svg
 else
-  echo 'skip - curves.svg: gnuplot is not installed'
+  echo 'ok - curves.svg # SKIP gnuplot is not installed'
 fi
 check 'one line an epoch, and no control characters, where output is no terminal' \
   test "$(grep -c '^epoch' output)" -eq 3 -a "$(tr -d '[:print:]\n' < output | wc -c)" -eq 0
@@ -48,7 +48,7 @@ if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
   script -qec "'$program' ${tiny[*]} --out terminal" /dev/null > output 2>&1 < /dev/null
   check 'on a terminal a line that is rewritten' grep -q $'\r''epoch 1/3 \[=.*images/s.*left' output
 else
-  echo 'skip - progress line: no pseudo-terminal can be made here'
+  echo 'ok - progress line # SKIP no pseudo-terminal can be made here'
 fi
 
 run --help
@@ -222,8 +222,8 @@ refused 'option without its value' '*--epochs*' --out new --epochs
 refused 'stray word' '*shapes*' shapes --out new
 refused 'an option nearly right' 'there is no option --nrom: did you mean --norm? (see --help)' --nrom batch --out new
 refused 'an option in place of a value' '--out needs a value behind it (see --help)' --out --eval
-refused 'no config file, but its option' '--config needs a name, got an empty one (see --help)' --config '' --out new
-refused 'no directory, but its option' '--out needs a name, got an empty one (see --help)' --out ''
+refused 'no config file, but its option' '--config needs the name of a file, got an empty one (see --help)' --config '' --out new
+refused 'no directory, but its option' '--out needs the name of a directory, got an empty one (see --help)' --out ''
 refused 'no data, but its option' '*data needs the name of a directory*' --data '' --out new
 for number in '' 0x2 1e1 1.5 2x ' 2' 99999999999999999999 18446744073709551617; do
   refused "'$number' epochs" "--epochs: expected a whole number*, got '$number'" --epochs "$number" --out new
@@ -334,6 +334,9 @@ echo precious > walled/file
 refused '--out is a file' '*walled/file*not*' "${tiny[@]}" --out walled/file
 refused '--out under a file' '*walled/file/run*' "${tiny[@]}" --out walled/file/run
 refused '--out holds a run' '*whole already holds a run*--resume*' "${tiny[@]}" --out whole
+refused '--resume of nothing' '--resume needs --out and the directory of the run' --resume
+refused '--eval of nothing' '--eval needs --out and the directory of the run' --eval
+refused '--runs of nothing' '--runs needs the name of a directory, got an empty one (see --help)' --runs ''
 refused '--resume where there is none' '*new holds no run*' --resume --out new
 refused '--eval where there is none' '*new holds no run*' --eval --out new
 refused '--resume with other settings names them' '*norm is layer, the run has batch; epochs is 4, the run has 3' \
@@ -380,13 +383,8 @@ status=0
 limited "${tiny[@]}" --out full || status=$?
 check 'no space for the first checkpoint: exit status 2' test "$status" -eq 2
 check 'in one line that names the file' one_line
-check 'and leaves no half of it' test ! -e full/checkpoint.safetensors -a ! -e full/checkpoint.safetensors.tmp
+check 'and leaves no half of it' test -z "$(find full -name 'checkpoint*')"
 
-# start ARGUMENTS...: the program in the background, its number in $training.
-start() {
-  "$program" "$@" > output 2> errors < /dev/null &
-  training=$!
-}
 # wait_for ROWS DIRECTORY: until so many epochs are in metrics.csv and there is a checkpoint, or the program has ended.
 wait_for() {
   while kill -0 "$training" 2> /dev/null; do
@@ -423,6 +421,7 @@ for moment in 0 0.1 0.2 0.35 0.5; do
   check "killed $moment s after its first checkpoint and resumed: the same numbers" same_numbers "$directory" whole
 done
 check 'some of these were in the middle of an epoch' test "$in_the_middle" -gt 0
+check 'and nothing temporary is left of any' nothing_temporary
 
 start "${tiny[@]}" --save-every 1000 --out epoch-only
 wait_for 2 epoch-only
@@ -447,5 +446,131 @@ for signal in INT TERM; do
   run --resume "${tiny[@]}" --out "stopped-$signal"
   check "SIG$signal and resumed: the same numbers" same_numbers "stopped-$signal" whole
 done
+
+# ------------------------------------------------------------------------------------------------- two at once
+
+one_epoch=("${few[@]}" --limit-train 32)
+mkdir -p runs/shapes-2
+run "${one_epoch[@]}"
+check 'without --out a run gets a directory of its own' test "$status" -eq 0 -a -s runs/shapes-1/checkpoint.safetensors
+run "${one_epoch[@]}"
+check 'a name that is taken is not used' test "$status" -eq 0 -a -s runs/shapes-3/checkpoint.safetensors -a ! -e runs/shapes-2/config.toml
+run "${one_epoch[@]}" --runs elsewhere/runs --lr-range
+check 'elsewhere too' test "$status" -eq 0 -a -s elsewhere/runs/shapes-1/lr-range.csv
+refused 'a directory that cannot be made' 'walled/file*cannot make this directory*' "${one_epoch[@]}" --runs walled/file
+refused 'wrong data leave no directory' '*nowhere*' --dataset cifar10 --data nowhere --runs unmade
+
+pids=()
+for n in 1 2 3 4 5 6; do
+  "$program" "${one_epoch[@]}" --seed $n --runs together > "together-$n" 2>&1 < /dev/null &
+  pids+=($!)
+done
+together=0
+for n in 1 2 3 4 5 6; do
+  wait "${pids[n - 1]}" || together=1
+  name=$(sed -n 's/.*stops and saves in //p' "together-$n")
+  grep -qx "seed = $n" "$name/config.toml" && "$program" --eval --out "$name" > output 2> errors && last_row "$name" || together=1
+done
+check 'six at once: each has its own, whole' test "$together" -eq 0 -a "$(echo together/*)" = "$(echo together/shapes-{1..6})"
+
+lock locked
+refused 'a directory in which another program trains' 'another program is training in locked' "${one_epoch[@]}" --out locked
+refused 'by whatever name' 'another program is training in ./locked' "${one_epoch[@]}" --out ./locked/
+refused 'for --lr-range, too' 'another program is training in locked' "${one_epoch[@]}" --lr-range --out locked
+# The one that comes first takes the directory after the second has looked, and found nothing there.
+start "${one_epoch[@]}" --out locked
+wait_until has_open locked
+cp -r whole/. locked
+before=$(snapshot locked)
+unlock
+finish
+check 'what another program has left meanwhile is not overwritten' test "$status" -eq 2 -a "$before" = "$(snapshot locked)"
+check 'and it says so' grep -qx 'resnet_cifar: locked already holds a run: .*' errors
+
+start "${tiny[@]}" --save-every 0 --out busy
+wait_for 0 busy
+kill -STOP "$training"
+refused '--resume of a run that is under way' 'another program is training in busy' --resume --out busy
+run --eval --out busy
+check '--eval of it is possible' test "$status" -eq 0
+kill -CONT "$training"
+wait "$training"
+check 'and it comes to the same numbers' same_numbers busy whole
+
+# The other one goes on where it is resumed, and not where it was when this one was started.
+start "${tiny[@]}" --save-every 0 --out later
+wait_for 0 later
+kill -KILL "$training"
+wait "$training" 2> /dev/null
+lock later
+start --resume --out later
+wait_until has_open later
+cp whole/* later
+unlock
+finish
+check 'a resume looks at the run only once it has it' test "$status" -eq 0 -a -n "$(grep finished output)"
+
+# ------------------------------------------------------------------------------------------------- gnuplot in trouble
+
+search=$PATH
+tried=("${tiny[@]}" --save-every 0)
+gnuplot_that 'exec sleep 1000'
+SECONDS=0
+PATH=$work/bin:$search run "${tried[@]}" --out hung
+check 'a gnuplot that hangs costs a plot and a note' test "$status" -eq 0 -a "$(grep -c 'no curves: gnuplot' output)" -eq 1
+check 'and ten seconds, once' test "$SECONDS" -lt 60 -a "$(wc -l < bin/started)" -eq 1
+check 'it is gone' test ! -e "/proc/$(< bin/started)"
+check 'and the numbers are there' same_numbers hung whole
+gnuplot_that 'echo "<svg>"; exit 3'
+PATH=$work/bin:$search run "${one_epoch[@]}" --out failed
+check 'one that fails costs a plot and a note' test "$status" -eq 0 -a "$(grep -c 'no curves: gnuplot' output)" -eq 1 -a ! -e failed/curves.svg
+gnuplot_that 'kill -9 $$'
+PATH=$work/bin:$search run "${one_epoch[@]}" --out crashed
+check 'so does one that crashes' test "$status" -eq 0 -a "$(grep -c 'no curves: gnuplot' output)" -eq 1
+gnuplot_that 'yes'
+PATH=$work/bin:$search run "${one_epoch[@]}" --out endless
+check 'and one whose output has no end' test "$status" -eq 0 -a "$(grep -c 'no curves: gnuplot' output)" -eq 1
+
+gnuplot_that 'exec sleep 1000'
+PATH=$work/bin:$search start "${tried[@]}" --out widow
+wait_until test -s bin/started
+kill -KILL "$training"
+wait "$training" 2> /dev/null
+run --resume --out widow
+check 'a gnuplot that outlives its program keeps nobody from the run' same_numbers widow whole
+kill "$(< bin/started)"
+check 'and nothing temporary is left' nothing_temporary
+
+# While a resumed run is loaded, before its first step: it draws the curves anew, by which we know.
+start "${tiny[@]}" --save-every 1000 --out early
+wait_for 1 early
+kill -INT "$training"
+wait "$training"
+gnuplot_that 'sleep 1'
+PATH=$work/bin:$search start --resume --out early
+wait_until test -s bin/started
+kill -INT "$training"
+finish
+check 'SIGINT while a run is loaded: exit status 130' test "$status" -eq 130
+check 'and it says how to go on' grep -q -- '--resume --out early' output
+run --resume --out early
+check 'the same numbers' same_numbers early whole
+
+# ------------------------------------------------------------------------------------------------- links and modes
+
+mkdir shelf
+start "${tiny[@]}" --save-every 1000 --out linked
+wait_for 1 linked
+kill -INT "$training"
+wait "$training"
+for file in checkpoint.safetensors metrics.csv; do
+  mv "linked/$file" shelf
+  ln -s "../shelf/$file" linked
+done
+chmod 600 shelf/checkpoint.safetensors
+run --resume --out linked
+check 'links in a run stay, and lead to the new files' test -L linked/checkpoint.safetensors -a -L linked/metrics.csv
+check 'whose modes are kept' test "$(stat -c %a shelf/checkpoint.safetensors)" = 600
+check 'the same numbers' same_numbers linked whole
 
 exit $((failures > 0))

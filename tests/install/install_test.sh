@@ -166,12 +166,12 @@ by_cmake() {
 needs_library() { LC_ALL=C ldd "$1/in_float" | grep -q 'libxtgrad\.so'; }
 needs_no_library() { ! needs_library "$1"; }
 if ! command -v cmake > /dev/null; then
-  echo 'skip - cmake is not installed'
+  echo 'ok - CMake # SKIP cmake is not installed'
 else
   check 'CMake finds it, and builds and runs the program in float and in double' by_cmake cmake-shared &&
     check '... with the shared libraries' needs_library cmake-shared
   if [[ ! -f $XTGRAD_BUILD/libxtgrad.a ]]; then
-    echo 'skip - this build directory has no static libraries'
+    echo 'ok - CMake, static # SKIP this build directory has no static libraries'
   else
     check '... and the same with the static ones' by_cmake cmake-static -Dxtgrad_USE_STATIC_LIBS=ON &&
       check '... which the program then holds' needs_no_library cmake-static

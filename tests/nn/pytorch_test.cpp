@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
 #include "nn/conv2d.hpp"
 #include "nn/models/resnet.hpp"
@@ -196,4 +197,47 @@ TEST_CASE("pytorch: lenient loading takes what fits and reports the rest") {
   CHECK(identical(after.tensors.at("ln3.bias"), before.tensors.at("ln3.bias")));
   CHECK(identical(after.tensors.at("ln3.weight"), parts.state_dict().tensors.at("ln3.weight")));
   CHECK(identical(after.tensors.at("conv.weight"), parts.state_dict().tensors.at("conv.weight")));
+}
+
+TEST_CASE("pytorch: arrays of types that are not read are unexpected, unless the network wants one of that name") {
+  Parts parts(1);
+  const TemporaryDirectory directory;
+  const std::string path = directory / "types.safetensors";
+  // One array of each other type, all of two elements; the last is of a type that nobody has invented yet.
+  const std::vector<std::pair<std::string, std::size_t>> types = {{"BOOL", 2}, {"U8", 2},   {"I8", 2},  {"F8_E4M3", 2},
+                                                                  {"I16", 4},  {"U16", 4},  {"I32", 8}, {"U32", 8},
+                                                                  {"U64", 16}, {"C64", 16}, {"X3", 1}};
+  const auto write = [&](const std::string& prefix, const std::string& first_name) {
+    std::string header;
+    std::size_t end = 0;
+    for (const auto& [type, bytes] : types) {
+      const std::string name = header.empty() ? first_name : prefix + type;
+      header += fmt::format("{}\"{}\":{{\"dtype\":\"{}\",\"shape\":[2],\"data_offsets\":[{},{}]}}",
+                            header.empty() ? "{" : ",", name, type, end, end + bytes);
+      end += bytes;
+    }
+    header += fmt::format(",\"conv.weight\":{{\"dtype\":\"F32\",\"shape\":[5,3,2,2],\"data_offsets\":[{},{}]}}}}", end,
+                          end + 240);
+    const std::uint64_t length = header.size();
+    std::ofstream(path, std::ios::binary) << std::string(reinterpret_cast<const char*>(&length), 8) << header
+                                          << std::string(end, '\x7f') << std::string(240, '\0');
+  };
+  write("other.", "other.BOOL");
+  const LoadReport report = load_pytorch(parts, path, false);
+  CHECK(report.unexpected.size() == types.size());
+  CHECK(report.unexpected.front() == "other.BOOL");
+  CHECK(identical(parts.state_dict().tensors.at("conv.weight"), zeros({5, 2, 2, 3})));  // read from the right place
+
+  Parts other(100);
+  const SafeTensors before = other.state_dict();
+  CHECK(error_of([&] { load_pytorch(other, path); }).find("; unexpected: other.BOOL, other.C64, ") !=
+        std::string::npos);
+  write("other.", "bn.bias");
+  for (const bool strict : {true, false})
+    CHECK_THROWS_WITH_AS(load_pytorch(other, path, strict),
+                         (path + ": tensor 'bn.bias' has type BOOL, expected F16, BF16, F32, F64 or I64").c_str(),
+                         FormatError);
+  write("other.", "bn.num_batches_tracked");
+  CHECK_THROWS_AS(load_pytorch(other, path, false), FormatError);
+  CHECK(same(other.state_dict(), before));
 }

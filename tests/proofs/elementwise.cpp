@@ -63,6 +63,7 @@ void functions(Rows& rows) {
   unary(rows, "tanh", tanh, Domain::Normal, 3);
   unary(rows, "erf", erf);
   rows.push_back({"erf of a scalar", of(erf), {{{}}}});
+  unary(rows, "erfc", erfc);
 }
 
 void bent(Rows& rows) {

@@ -424,7 +424,8 @@ def table_elementwise(case, normal, uniform, positive, whole, values):
             ("negative", torch.neg, normal), ("exp", torch.exp, normal), ("expm1", torch.expm1, normal), ("log", torch.log, positive),
             ("log1p", torch.log1p, lambda *shape: uniform(-0.9, 0.9, *shape)), ("sqrt", torch.sqrt, positive),
             ("rsqrt", torch.rsqrt, positive), ("square", torch.square, normal), ("sin", torch.sin, normal), ("cos", torch.cos, normal),
-            ("tanh", torch.tanh, normal), ("erf", torch.erf, normal), ("abs", torch.abs, normal)):
+            ("tanh", torch.tanh, normal), ("erf", torch.erf, normal),
+            ("erfc", torch.erfc, normal), ("abs", torch.abs, normal)):
         case(name, function, domain(3, 4))
     small = values(1e-9, -2e-10, 3e-12, 0, -1e-8)
     case("expm1 near 0", torch.expm1, small)

@@ -11,18 +11,14 @@
 
 using namespace xtg;
 
-namespace {
-
-// AddressSanitizer builds keep no blocks.
+// AddressSanitizer builds keep no blocks, and do not round them up.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool kCaches = false;
+#define XTGRAD_ADDRESS_SANITIZER
 #elif defined(__has_feature)
-constexpr bool kCaches = !__has_feature(address_sanitizer);
-#else
-constexpr bool kCaches = true;
+#if __has_feature(address_sanitizer)
+#define XTGRAD_ADDRESS_SANITIZER
 #endif
-
-}  // namespace
+#endif
 
 TEST_CASE("allocator: every block is aligned to 64 bytes, a small one to 16, and can be written to its end") {
   for (const std::size_t bytes : {0, 1, 63, 64, 65, 1000, 65535, 65536, 65537, 100000, 131071, 131072, 1000003}) {
@@ -34,8 +30,8 @@ TEST_CASE("allocator: every block is aligned to 64 bytes, a small one to 16, and
   for (std::size_t n = 128; n < 160; ++n) CHECK(reinterpret_cast<std::uintptr_t>(zeros({n, 3}).data()) % 64 == 0);
 }
 
+#ifndef XTGRAD_ADDRESS_SANITIZER
 TEST_CASE("allocator: a released large block is handed out again, a small one is not kept") {
-  if (!kCaches) return;
   memory::release_cache();
   REQUIRE(memory::cached_bytes() == 0);
   void* const small = memory::allocate(1000);
@@ -61,6 +57,7 @@ TEST_CASE("allocator: a released large block is handed out again, a small one is
   memory::release_cache();
   CHECK(memory::cached_bytes() == 0);
 }
+#endif
 
 TEST_CASE("allocator: two live blocks never overlap, from several threads") {
   const auto work = [](unsigned char mark, bool& intact) {
@@ -89,4 +86,19 @@ TEST_CASE("allocator: two live blocks never overlap, from several threads") {
 TEST_CASE("allocator: a size that cannot be had is std::bad_alloc") {
   CHECK_THROWS_AS(memory::allocate(static_cast<std::size_t>(-1)), std::bad_alloc);
   CHECK_THROWS_AS(memory::allocate(static_cast<std::size_t>(1) << 60), std::bad_alloc);
+  // 2^61 + 1 numbers of 8 bytes: 8 bytes in 64 bits
+  CHECK_THROWS_AS(Allocator<double>().allocate((static_cast<std::size_t>(1) << 61) + 1), std::bad_alloc);
 }
+
+#ifdef XTGRAD_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+
+TEST_CASE("allocator: under AddressSanitizer a block ends where it was asked to end") {
+  for (const std::size_t n : {1, 3, 7, 8, 100, 127, 128, 129, 1000, 8191, 8192, 8193, 100001}) {
+    const Tensor x = zeros({n});
+    CHECK(!__asan_address_is_poisoned(x.end() - 1));
+    CHECK(__asan_address_is_poisoned(x.end()));
+    CHECK(__asan_address_is_poisoned(x.begin() - 1));
+  }
+}
+#endif

@@ -191,10 +191,11 @@ TEST_CASE("conv2d: no pass of a CIFAR ResNet runs on a reference implementation"
       CAPTURE(to_string(g.input_shape()));
       CHECK_FALSE(name.empty());
       CHECK_FALSE(contains(name, "ref"));
-      // Where oneDNN is there, it is what runs: its reference loops would have been given up for the matrix product.
+#ifdef __x86_64__  // on ARM, oneDNN has reference loops alone, and they are given up for the matrix product
       const std::string onednn =
           kernels::onednn_implementation(g, pass, kernels::chosen_algorithm(g, pass, false), false);
       CHECK(name == (onednn.empty() ? "gemm" : onednn));
+#endif
 #ifdef XTGRAD_DOUBLE
       CHECK(name == "gemm");
 #endif
@@ -271,7 +272,9 @@ TEST_CASE("conv2d: bad arguments are refused") {
   CHECK(error(x, zeros({6, 2, 3, 3}), 1, 0, 2, 1) ==
         "ShapeError: conv2d: a kernel of 2 x 3 with dilation 2 does not fit into (2, 5, 4, 3) with padding 0");
   CHECK(error(x, zeros({6, 2, 2, 3}), 1, 1, static_cast<std::size_t>(-1), 1) ==
-        "ShapeError: conv2d: a kernel of 2 x 2 with dilation 18446744073709551615 does not fit into (2, 5, 4, 3) with "
+        "ValueError: conv2d: dilation -1 is not a size (0 … 2^48)");
+  CHECK(error(x, zeros({6, 2, 2, 3}), 1, 1, std::size_t{1} << 48, 1) ==
+        "ShapeError: conv2d: a kernel of 2 x 2 with dilation 281474976710656 does not fit into (2, 5, 4, 3) with "
         "padding 1");
   const Tensor bias = zeros({5});
   CHECK(error_of([&] { conv2d(x, w, &bias, 1, 1); }) == "ShapeError: conv2d: expected bias of shape (6), got (5)");

@@ -176,6 +176,7 @@ TEST_CASE("elementwise: functions of one array") {
       {"cos", cos, [](double v) { return std::cos(v); }},
       {"tanh", tanh, [](double v) { return std::tanh(v); }},
       {"erf", erf, [](double v) { return std::erf(v); }},
+      {"erfc", erfc, [](double v) { return std::erfc(v); }},
       {"sign", sign, [](double) { return 1.0; }},
       {"clamp", [](const Tensor& x) { return clamp(x, Scalar{0.75}, Scalar{1.5}); },
        [](double v) { return std::min(std::max(v, 0.75), 1.5); }},
@@ -214,6 +215,10 @@ TEST_CASE("elementwise: functions of one array") {
   CHECK(std::isnan(xtg::sign(full({2}, kNan)).data()[1]));
   CHECK(xtg::relu(full({2}, -kInfinity)).data()[1] == 0);
   CHECK(xtg::pow(zeros({1}), 0).item() == 1);
+}
+
+TEST_CASE("elementwise: erfc keeps its digits where erf is 1") {
+  CHECK(max_error(xtg::erfc(tensor({9}, {1})), tensor({4.1370317465138102e-37}, {1})) < 1e-6);
 }
 
 TEST_CASE("elementwise: expm1 and log1p keep their digits near 0") {

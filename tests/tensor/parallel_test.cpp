@@ -37,6 +37,8 @@ TEST_CASE("parallel: the number of threads is what was set, and at least one") {
 #endif
   CHECK(error_of([] { set_num_threads(0); }) == "ValueError: set_num_threads: expected at least 1, got 0");
   CHECK(error_of([] { set_num_threads(-2); }) == "ValueError: set_num_threads: expected at least 1, got -2");
+  CHECK(error_of([] { set_num_threads(2147483647); }) ==
+        "ValueError: set_num_threads: expected at most 4096, got 2147483647");
 }
 
 TEST_CASE("parallel: the number is the calling thread's; a child of fork() computes on one") {

@@ -144,6 +144,78 @@ TEST_CASE("reduce: a mean divides, for multiplying by 1/49 makes 49 ones a littl
   }
 }
 
+TEST_CASE("reduce: the mean of equal numbers is that number, along all axes") {
+  const std::vector<Shape> shapes = {{3},         {49},      {300007},     {3, 49},      {49, 3},       {1001, 515},
+                                     {7, 700, 3}, {2, 1, 6}, {40, 130, 7}, {5, 3, 2, 9}, {70001, 1, 2}, {3, 17, 64}};
+  for (const double value : {0.1, -1e6 - 0.1, 1.7e38, -1e-38, 1e16 + 2})
+    for (const Shape& shape : shapes) {
+      const Tensor x(shape, static_cast<Scalar>(value));
+      for (unsigned subset = 1; subset < 1u << shape.size(); ++subset) {
+        Axes axes;
+        for (std::size_t k = 0; k < shape.size(); ++k)
+          if ((subset >> k & 1) != 0) axes.push_back(static_cast<int>(k));
+        CAPTURE(value);
+        CAPTURE(to_string(shape));
+        CAPTURE(subset);
+        const Tensor found = xtg::mean(x, axes);
+        CHECK(identical(found, Tensor(found.shape(), static_cast<Scalar>(value))));
+      }
+    }
+}
+
+TEST_CASE("reduce: sums and means are rounded once, with an offset and where large numbers cancel") {
+  const auto right = [](Scalar found, long double expected) {
+    return std::abs(static_cast<long double>(found) - expected) <=
+           std::abs(expected) * std::numeric_limits<Scalar>::epsilon();
+  };
+  for (const double offset : {0.0, 1e6, -1e12}) {
+    Tensor x = normal({500000, 2}, 7);
+    for (Scalar& v : x) v = static_cast<Scalar>(static_cast<double>(v) + offset);
+    long double total[2] = {0, 0}, about[2] = {0, 0};
+    const long double first = static_cast<long double>(x.data()[0]);  // about it, long double has digits enough
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      total[i % 2] += static_cast<long double>(x.data()[i]);
+      about[i % 2] += static_cast<long double>(x.data()[i]) - first;
+    }
+    const Tensor mean = xtg::mean(x, {0}), sum = xtg::sum(x, {0});
+    for (std::size_t c : {0, 1}) {
+      CAPTURE(offset);
+      CHECK(right(mean.data()[c], offset == 0 ? total[c] / 500000 : first + about[c] / 500000));
+      CHECK(right(sum.data()[c], total[c]));
+    }
+  }
+  const Scalar large = sizeof(Scalar) == 8 ? Scalar(1e17) : Scalar(1e9);
+  for (const std::size_t copies : {1, 100}) {
+    Tensor x({copies, 3});
+    for (std::size_t i = 0; i < copies; ++i) {
+      x(i, 0) = large;
+      x(i, 1) = 1;
+      x(i, 2) = -large;
+    }
+    CHECK(xtg::sum(x).item() == static_cast<Scalar>(copies));
+    CHECK(identical(xtg::mean(x, {1}), Tensor(Shape{copies}, Scalar(1) / Scalar(3))));
+  }
+}
+
+TEST_CASE("reduce: sums and means of infinities, NaN and numbers near the limits are those of plain sums") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN(),
+               huge = static_cast<double>(std::numeric_limits<Scalar>::max());
+  const std::vector<std::vector<double>> rows = {
+      {1, infinity, 2}, {infinity, 1, 2},       {1, 2, -infinity}, {infinity, infinity, 0}, {infinity, -infinity, 1},
+      {1, nan, 2},      {nan, infinity, 1},     {huge, -huge, 3},  {huge, -huge, -1},       {-huge, huge / 2, huge / 2},
+      {0, -0.0, 0},     {huge / 2, huge / 2, 0}};
+  for (const std::vector<double>& row : rows) {
+    CAPTURE(row[0]);
+    CAPTURE(row[1]);
+    const Scalar sum = xtg::sum(tensor(row, {3})).item(), mean = xtg::mean(tensor(row, {1, 3}), {1}).item();
+    const double expected = row[0] + row[1] + row[2];
+    CHECK((std::isnan(expected) ? std::isnan(sum) : sum == static_cast<Scalar>(expected)));
+    CHECK((std::isnan(expected) ? std::isnan(mean) : mean == static_cast<Scalar>(expected / 3)));
+    const Tensor columns = xtg::sum(tensor(row, {3, 1}), {0});
+    CHECK((std::isnan(expected) ? std::isnan(columns.item()) : columns.item() == sum));
+  }
+}
+
 TEST_CASE("reduce: along axes of size 1 the elements stay, also infinities and NaN") {
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor x = tensor({1, -infinity, 0, nan, infinity, -3}, {2, 1, 3}),

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "autograd/grad_mode.hpp"
+#include "autograd/ops/reduce.hpp"
 #include "tensor/elementwise.hpp"
 #include "tests/autograd/second_order.hpp"
 #include "tests/testing.hpp"
@@ -55,6 +56,8 @@ const std::vector<Unary>& unaries() {
        [](double x) { return -std::cos(x); }, [](double x) { return std::sin(x); }},
       {"erf", erf, [](double x) { return std::erf(x); }, erf1, [](double x) { return -2 * x * erf1(x); },
        [](double x) { return (4 * x * x - 2) * erf1(x); }},
+      {"erfc", erfc, [](double x) { return std::erfc(x); }, [](double x) { return -erf1(x); },
+       [](double x) { return 2 * x * erf1(x); }, [](double x) { return (2 - 4 * x * x) * erf1(x); }},
       {"abs(-x)", [](const Variable& x) { return abs(-x); }, [](double x) { return x; }, [](double) { return 1.0; },
        zero, zero},
       {"tanh", tanh, [](double x) { return std::tanh(x); }, tanh1,
@@ -182,6 +185,44 @@ TEST_CASE("elementwise ops: gradients of two arrays, summed back over what was r
       CHECK(max_error(b.grad(), expected(op.db, sb)) < tolerance);
     }
   }
+}
+
+TEST_CASE("elementwise ops: rsqrt of the squares of deviations from 1e-18 to 1e18, with gradients of that size") {
+  for (const double deviation : {1e-18, 1e-15, 1e-6, 1.0, 1e6, 1e15, 1e18})
+    for (const double up : {deviation, deviation * std::sqrt(deviation), -deviation / 64}) {
+      CAPTURE(deviation);
+      CAPTURE(up);
+      Variable x(full({2}, static_cast<Scalar>(3 * deviation * deviation)), true);
+      const Variable y = rsqrt(x);
+      const long double at = static_cast<long double>(x.value().data()[0]), r = 1 / std::sqrt(at);
+      const auto dy = static_cast<Scalar>(up);
+      y.backward(full({2}, dy));
+      const double tolerance = kDouble ? 1e-15 : 4e-7;
+      CHECK(std::abs(y.value().data()[1] / r - 1) < tolerance);
+      CHECK(std::abs(x.grad().data()[1] / (dy * r * r * r / -2) - 1) < tolerance);
+    }
+}
+
+TEST_CASE("elementwise ops: quotients with a number, either way round, and their gradients divide") {
+  for (int n = 1; n < 200; n += 3)
+    for (int m = 1; m < 60; m += 2) {
+      const auto a = static_cast<Scalar>(n), b = static_cast<Scalar>(m);
+      Variable x(full({3}, a * b), true), divisor(full({3}, b), true);
+      const Variable quotient = x / b, inverse = a / divisor;
+      CHECK(identical(quotient.value(), full({3}, a)));
+      CHECK(identical(inverse.value(), full({3}, a / b)));
+      quotient.backward(full({3}, a * b));
+      CHECK(identical(x.grad(), full({3}, a)));
+      x.zero_grad();
+      mean(x * a).backward(scalar(3 * m));
+      CHECK(identical(x.grad(), full({3}, a * b)));
+    }
+  const Scalar tiny = std::numeric_limits<Scalar>::denorm_min();  // its reciprocal is infinite
+  Variable zero(zeros({2}), true);
+  const Variable y = zero / tiny;
+  CHECK(identical(y.value(), zeros({2})));
+  y.backward(zeros({2}));
+  CHECK(identical(zero.grad(), zeros({2})));
 }
 
 #ifdef XTGRAD_DOUBLE

@@ -4,6 +4,8 @@
 
 #include "autograd/grad_mode.hpp"
 #include "autograd/ops/elementwise.hpp"
+#include "autograd/ops/shaping.hpp"
+#include "tensor/elementwise.hpp"
 #include "tests/autograd/second_order.hpp"
 #include "tests/reference/reference.hpp"
 #include "tests/testing.hpp"
@@ -200,6 +202,103 @@ TEST_CASE("loss: softmax of large and of infinite elements, of one element and o
   }
 }
 
+TEST_CASE("loss: cross-entropy of an excluded class, with labels, distributions and smoothing") {
+  const double inf = std::numeric_limits<double>::infinity(), e = std::exp(1.0), p = 1 / (1 + e);
+  for (const bool derived : {false, true}) {
+    CAPTURE(derived);
+    const DerivedGradients mode(derived);
+    const auto check = [&](const Variable& logits, const Variable& targets, double loss, const std::vector<double>& dx,
+                           const std::vector<double>& dt) {
+      const Variable y = cross_entropy(logits, targets);
+      CHECK(at(y.value(), 0) == doctest::Approx(loss).epsilon(1e-6));
+      for (const bool create_graph : {false, true}) {
+        GradOptions options;
+        options.retain_graph = true;
+        options.create_graph = create_graph;
+        const Variables d = grad({y}, {logits, targets}, {}, options);
+        CHECK(max_error(d[0].value(), tensor(dx, logits.shape())) < kTolerance);
+        CHECK(max_error(d[1].value(), tensor(dt, logits.shape())) < kTolerance);
+      }
+    };
+    const Variable x(tensor({1, 2, -inf, -inf, 5, -inf}, {2, 3}), true);
+    const double l0 = -std::log(p), l1 = -std::log(1 - p);
+    CHECK(at(cross_entropy(x, indices({0, 1})).value(), 0) == doctest::Approx(l0 / 2).epsilon(1e-6));
+    check(x, Variable(tensor({1, 0, 0, 0, 1, 0}, {2, 3}), true), l0 / 2, {(p - 1) / 2, (1 - p) / 2, 0, 0, 0, 0},
+          {l0 / 2, l1 / 2, 0, 0, 0, 0});
+    check(x, Variable(tensor({0.25, 0.75, 0, 0, 0, 0}, {2, 3}), true), (l0 + 3 * l1) / 8,
+          {(p - 0.25) / 2, (0.25 - p) / 2, 0, 0, 0, 0}, {l0 / 2, l1 / 2, 0, 0, 0, 0});
+    // One that counts: the loss is infinite, and smoothing makes all of them count.
+    CHECK(at(cross_entropy(x, indices({2, 1})).value(), 0) == inf);
+    CHECK(at(cross_entropy(x, indices({0, 1}), 0.1).value(), 0) == inf);
+    // NaN is not excluded.
+    CHECK(std::isnan(at(cross_entropy(Variable(tensor({1, std::nan(""), -inf}, {1, 3})), indices({0})).value(), 0)));
+  }
+}
+
+TEST_CASE("loss: log-softmax and cross-entropy of huge equal logits") {
+  for (const bool derived : {false, true})
+    for (const double huge : {1e4, 1e8, 1e16, 1e30, -1e30}) {
+      CAPTURE(derived);
+      CAPTURE(huge);
+      const DerivedGradients mode(derived);
+      const Variable x(full({1, 2}, static_cast<Scalar>(huge)), true), loss = cross_entropy(x, indices({0}));
+      CHECK(max_error(log_softmax(x).value(), full({1, 2}, static_cast<Scalar>(-std::log(2.0)))) < kTolerance);
+      CHECK(at(loss.value(), 0) == doctest::Approx(std::log(2.0)).epsilon(1e-6));
+      CHECK(max_error(grad({loss}, {x})[0].value(), tensor({-0.5, 0.5}, {1, 2})) < kTolerance);
+      const Variable y = log_softmax(x, 1);
+      CHECK(max_error(grad({y}, {x}, {Variable(tensor({1, 0}, {1, 2}))})[0].value(), tensor({0.5, -0.5}, {1, 2})) <
+            kTolerance);
+    }
+}
+
+TEST_CASE("loss: gradients far below 1 are right beside an answer that is nearly certain, along every axis") {
+  const double e = std::exp(-40.0), f = std::exp(-50.0);
+  const auto column = [](const Tensor& x) { return tensor({at(x, 0), at(x, 2), at(x, 4)}, {3}); };
+  for (const bool derived : {false, true}) {
+    CAPTURE(derived);
+    const DerivedGradients mode(derived);
+    const Variable x(tensor({-40, 3, 0, 1, -50, 2}, {3, 2}), true), dy(tensor({0, 1, 1, 2, 0, 3}, {3, 2}));
+    const Tensor expected = tensor({-e, e + f, -f}, {3});
+    for (Variable (*function)(const Variable&, int) : {softmax, log_softmax})
+      CHECK(max_error(column(grad({function(x, 0)}, {x}, {dy})[0].value()), expected) < 1e-6);
+    const Variable loss = cross_entropy(transpose(x), indices({1, 0}));
+    CHECK(max_error(column(grad({loss}, {x})[0].value()), tensor({e / 2, -(e + f) / 2, f / 2}, {3})) < 1e-6);
+  }
+}
+
+TEST_CASE("loss: the sigmoid loss of infinite logits is 0 or infinite, and NaN for NaN alone") {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const bool derived : {false, true}) {
+    CAPTURE(derived);
+    const DerivedGradients mode(derived);
+    const auto loss = [](const Variable& x, const Variable& t) { return binary_cross_entropy_with_logits(x, t); };
+    const Variable x(tensor({inf, -inf, 0}, {3}), true), t(tensor({1, 0, 0.25}, {3}), true);
+    const Variable y = loss(x, t);
+    CHECK(at(y.value(), 0) == doctest::Approx(std::log(2.0) / 3).epsilon(1e-6));
+    for (const bool create_graph : {false, true}) {
+      GradOptions options;
+      options.retain_graph = true;
+      options.create_graph = create_graph;
+      const Variables d = grad({y}, {x, t}, {}, options);
+      CHECK(max_error(d[0].value(), tensor({0, 0, 0.25 / 3}, {3})) < kTolerance);
+      CHECK(max_error(d[1].value() + 1, ones({3})) < kTolerance);
+    }
+    const double infinite[][2] = {{inf, 0}, {inf, 0.5}, {-inf, 1}, {-inf, 0.5}};
+    for (const auto& pair : infinite) {
+      const double logit = pair[0], target = pair[1];
+      CAPTURE(logit);
+      CAPTURE(target);
+      const Variable v(tensor({logit}, {1}), true), target_of_v(tensor({target}, {1}), true);
+      const Variable infinite_loss = loss(v, target_of_v);
+      CHECK(at(infinite_loss.value(), 0) == inf);
+      const Variables d = grad({infinite_loss}, {v, target_of_v});
+      CHECK(at(d[0].value(), 0) == (logit > 0 ? 1 : 0) - target);
+      CHECK(at(d[1].value(), 0) == -logit);
+    }
+    CHECK(std::isnan(at(loss(Variable(tensor({std::nan("")}, {1})), Variable(zeros({1}))).value(), 0)));
+  }
+}
+
 TEST_CASE("loss: cross-entropy with distributions as targets") {
   const Tensor x0 = normal({4, 5}, 1), t0 = positive({4, 5}, 2);  // rows that do not add up to 1
   const Tensor p = naive_softmax(x0, 1);
@@ -293,7 +392,7 @@ TEST_CASE("loss: the mean losses where they bend, and far out") {
     CHECK(value(1000, 0) == 1000);
     CHECK(value(-1000, 0) == 0);
     CHECK(value(-1000, 1) == 1000);
-    if (!derived) CHECK(value(20, 1) / std::log1p(std::exp(-20.0)) == doctest::Approx(1).epsilon(1e-6));
+    CHECK(value(20, 1) / std::log1p(std::exp(-20.0)) == doctest::Approx(1).epsilon(1e-6));
     for (const MeanLoss& l : mean_losses()) {
       CAPTURE(l.name);
       CHECK(std::isnan(at(l.function(Variable(tensor({0, std::nan("")}, {2})), Variable(zeros({2}))).value(), 0)));

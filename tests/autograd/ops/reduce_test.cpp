@@ -176,14 +176,52 @@ TEST_CASE("reduce ops: the variance of numbers far from 0 is not lost in roundin
   }
 }
 
+TEST_CASE("reduce ops: variances of deviations from 1e-18 to 1e18, with an offset, against long double") {
+  for (const double deviation : {1e-18, 1e-12, 1e-6, 1.0, 1e6, 1e12, 1e18})
+    for (const double offset : {0.0, 3.0, -1e4, 1e6})  // in deviations
+      for (const std::size_t n : {2, 3, 1000})
+        for (const bool unbiased : {false, true})
+          for (const bool derived : {false, true}) {
+            CAPTURE(deviation);
+            CAPTURE(offset);
+            CAPTURE(n);
+            CAPTURE(unbiased);
+            CAPTURE(derived);
+            const DerivedGradients mode(derived);
+            Tensor values = normal({n}, 8);
+            for (Scalar& v : values) v = static_cast<Scalar>((static_cast<double>(v) + offset) * deviation);
+            const auto first = static_cast<long double>(values.data()[0]);  // about it, no digits are lost
+            long double mean = 0, squares = 0;
+            for (const Scalar v : values) mean += (v - first) / static_cast<long double>(n);
+            for (const Scalar v : values) squares += (v - first - mean) * (v - first - mean);
+            const long double divisor = static_cast<long double>(n) - (unbiased ? 1 : 0), var = squares / divisor;
+            if (squares == 0) continue;  // float keeps nothing of two such numbers
+            Variable x(values, true);
+            const Variable v = variance(x, {}, false, unbiased), s = standard_deviation(x, {}, true, unbiased);
+            const double tolerance = sizeof(Scalar) == 8 ? 4e-15 : 2e-6;
+            CHECK(std::abs(v.item() / var - 1) < tolerance);
+            CHECK(std::abs(s.item() / std::sqrt(var) - 1) < tolerance);
+            std::vector<double> by_v, by_s;
+            for (const Scalar at : values) {
+              by_v.push_back(static_cast<double>(2 * (at - first - mean) / divisor / std::sqrt(var)));
+              by_s.push_back(static_cast<double>((at - first - mean) / divisor / std::sqrt(var)));
+            }
+            v.backward(full({}, static_cast<Scalar>(1 / std::sqrt(var))));
+            CHECK(max_error(x.grad(), tensor(by_v, {n})) < tolerance);
+            x.zero_grad();
+            s.backward(full({1}, 1));
+            CHECK(max_error(x.grad(), tensor(by_s, {n})) < tolerance);
+          }
+}
+
 TEST_CASE("reduce ops: where the standard deviation is 0, its gradient is 0") {
   for (const bool derived : {false, true}) {
     const DerivedGradients mode(derived);
-    Variable x(tensor({3, 3, 3, 1, 2, 3}, {2, 3}), true);
+    Variable x(tensor({3, 3, 3, 1, 2, 3, 0.1, 0.1, 0.1}, {3, 3}), true);  // in double, 0.1 + 0.1 + 0.1 is not 0.3
     const Variable s = standard_deviation(x, {1});
-    CHECK(identical(s.value(), tensor({0, 1}, {2})));
-    s.backward(tensor({5, 7}, {2}));
-    CHECK(max_error(x.grad(), tensor({0, 0, 0, -3.5, 0, 3.5}, {2, 3})) < kRounding);
+    CHECK(identical(s.value(), tensor({0, 1, 0}, {3})));
+    s.backward(tensor({5, 7, 5}, {3}));
+    CHECK(max_error(x.grad(), tensor({0, 0, 0, -3.5, 0, 3.5, 0, 0, 0}, {3, 3})) < kRounding);
   }
   CHECK(std::isnan(standard_deviation(Variable(tensor({1, std::nan("")}, {2}))).item()));
 }

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "autograd/ops/elementwise.hpp"
+#include "autograd/ops/reduce.hpp"
 #include "tests/autograd/second_order.hpp"
 #include "tests/testing.hpp"
 
@@ -135,7 +136,7 @@ TEST_CASE("shaping ops: flatten, squeeze and unsqueeze change the shape, not the
   for (std::size_t i = 0; i < steps.size(); ++i) {
     CAPTURE(i);
     Variable x(normal(steps[i].from, 1), true);
-    const Variable y = steps[i].function(x) * Scalar{1};  // not x itself, whatever the shape
+    const Variable y = steps[i].function(x);
     CHECK(identical(y.value(), xtg::reshape(x.value(), steps[i].to)));
     const Tensor dy = normal(steps[i].to, 2);
     y.backward(dy);
@@ -242,4 +243,101 @@ TEST_CASE("shaping ops: bad arguments are refused by name") {
   CHECK(error_of([&] { stack({x}, 3); }) == "ValueError: stack: axis 3 is out of range for 3 axes");
   CHECK(error_of([&] { split(x, {1, 1}, -1); }) == "ValueError: split: sizes (1, 1) do not add up to axis 1 of (2, 3)");
   CHECK(error_of([&] { split(x, {2}, 2); }) == "ValueError: split: axis 2 is out of range for 2 axes");
+}
+
+TEST_CASE("shaping ops: the result is another Variable, with numbers of its own, also where nothing is to be done") {
+  struct Op {
+    const char* name;
+    std::function<Variable(const Variable&)> nothing_to_do, something;
+  };
+  using V = const Variable&;
+  const std::vector<Op> ops = {
+      {"reshape",
+       [](V x) {
+         return reshape(x, Shape{2, 3});
+       },
+       [](V x) {
+         return reshape(x, Shape{3, 2});
+       }},
+      {"reshape, -1",
+       [](V x) {
+         return reshape(x, {-1, 3});
+       },
+       [](V x) {
+         return reshape(x, {-1, 2});
+       }},
+      {"flatten", [](V x) { return flatten(x, 1); }, [](V x) { return flatten(x); }},
+      {"squeeze", [](V x) { return squeeze(x); }, [](V x) { return squeeze(unsqueeze(x, 0)); }},
+      {"squeeze of axes", [](V x) { return squeeze(x, {}); }, [](V x) { return squeeze(unsqueeze(x, 1), {1}); }},
+      {"broadcast_to",
+       [](V x) {
+         return broadcast_to(x, {2, 3});
+       },
+       [](V x) {
+         return broadcast_to(x, {4, 2, 3});
+       }},
+      {"sum_to",
+       [](V x) {
+         return sum_to(x, {2, 3});
+       },
+       [](V x) { return sum_to(x, {3}); }},
+      {"transpose",
+       [](V x) {
+         return transpose(x, {0, 1});
+       },
+       [](V x) { return transpose(x); }},
+      {"flip", [](V x) { return flip(flip(x, {0}), {0}); }, [](V x) { return flip(x, {0}); }},
+      {"slice",
+       [](V x) {
+         return slice(x, {{}, {}});
+       },
+       [](V x) {
+         return slice(x, {{1, 2, 1}, {}});
+       }},
+      {"pad",
+       [](V x) {
+         return pad(x, {0, 0}, {0, 0});
+       },
+       [](V x) {
+         return pad(x, {1, 0}, {0, 0});
+       }},
+      {"concatenate", [](V x) { return concatenate({x}, 0); },
+       [](V x) {
+         return concatenate({x, x}, 0);
+       }},
+      {"split", [](V x) { return split(x, {2}, 0)[0]; },
+       [](V x) {
+         return split(x, {1, 1}, 0)[0];
+       }},
+      {"sum over nothing",
+       [](V x) {
+         return sum(reshape(x, {2, 1, 3}), {1});
+       },
+       [](V x) { return sum(x); }},
+  };
+  for (const Op& op : ops)
+    for (const bool requires_grad : {true, false}) {
+      CAPTURE(op.name);
+      const Tensor numbers = normal({2, 3}, 1);
+      for (const auto& function : {op.nothing_to_do, op.something}) {
+        const Variable x(numbers, requires_grad);
+        Variable y = function(x);
+        CHECK(y.node().get() != x.node().get());
+        CHECK(y.is_leaf() != requires_grad);
+        int at_x = 0, at_y = 0;
+        if (requires_grad) {
+          y.register_hook([&](const Variable&) { return ++at_y, Variable(); });
+          sum(function(x)).backward();  // without y
+          CHECK(at_y == 0);
+          x.register_hook([&](const Variable&) { return ++at_x, Variable(); });
+          y.backward(ones(y.shape()));
+          CHECK(at_y == 1);
+          CHECK(at_x == 1);
+        }
+        y.mutable_value() = full(y.shape(), 7);
+        CHECK(identical(x.value(), numbers));
+        if (requires_grad) sum(square(x)).backward();  // nor does x count as modified
+      }
+      CHECK(identical(op.nothing_to_do(Variable(numbers)).value(), numbers));
+    }
 }

@@ -43,6 +43,12 @@ while [[ $# -gt 0 ]]; do [[ $1 == --output ]] && output=$2; shift; done
 [[ -n $SERVED ]] || exit 6
 have=$(stat -c %s "$output" 2>/dev/null || echo 0)
 [[ $have -lt $(stat -c %s "$SERVED") ]] || exit 22
+if [[ -n ${PAUSE-} ]]; then  # in the middle, until that file is there
+  tail -c +$((have + 1)) "$SERVED" | head -c 50 >>"$output"
+  have=$((have + 50))
+  touch "$PAUSE.begun"
+  until [[ -e $PAUSE ]]; do sleep 0.01; done
+fi
 tail -c +$((have + 1)) "$SERVED" >>"$output"
 END
 chmod +x bin/curl
@@ -78,7 +84,21 @@ export SERVED=
 check 'put there by hand' 0 'get-cifar: hand/cifar-10-batches-bin is ready' "${run[@]}" 10 hand
 printf 'a' >hand/cifar-10-batches-bin/data_batch_4.bin
 check 'a truncated file is replaced' 0 'get-cifar: hand/cifar-10-batches-bin is ready' "${run[@]}" 10 hand
-check 'nothing left over' 0 '' find . -name 'unpack.*'
+check 'nothing left over' 0 '' find . -name '*unpack*'
+
+mkdir -p pair/get-cifar.unpack/half  # of one that was killed
+export SERVED=$work/archive.tar.gz
+PAUSE=$work/go "${run[@]}" 10 pair >first 2>&1 &
+until [[ -e go.begun ]]; do sleep 0.01; done
+"${run[@]}" 10 pair >second 2>&1 &
+sleep 0.5
+touch go
+ended=0
+wait %1 || ended=1
+wait %2 || ended=2
+check 'two at once: both end well' 0 '' test "$ended" -eq 0
+check 'which has waited' 0 '*another one is at work in pair; waiting for it*pair/cifar-10-batches-bin is complete' cat second
+check 'and nothing is left over' 0 $'cifar-10-batches-bin\ncifar-10-binary.tar.gz' ls pair
 
 mkdir bad
 echo something >bad/cifar-10-binary.tar.gz

@@ -95,6 +95,7 @@ TEST_CASE("adam: what cannot be is refused") {
   CHECK(made_with(0.9, 0.9, 0) == "ValueError: adam: eps must be finite and above 0, got 0");
   CHECK(made_with(0.9, 0.9, infinity) == "ValueError: adam: eps must be finite and above 0, got inf");
   CHECK((made_with(0.9, 0.9, 1e-60) == "") == (sizeof(Scalar) == 8));  // 0 as a float
+  CHECK((made_with(0.9, 0.9, 1e300) == "") == (sizeof(Scalar) == 8));  // infinite as a float
   AdamOptions options;
   options.beta1 = 2;
   CHECK(error_of([&] { AdamW(parameters, options); }) == "ValueError: adamw: beta1 must be within [0, 1), got 2");

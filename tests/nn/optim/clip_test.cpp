@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "autograd/ops/elementwise.hpp"
 #include "tests/nn/optim/steps.hpp"
 
 using namespace xtg;
@@ -46,6 +47,23 @@ TEST_CASE("clip: the sum is in double, and neither many small squares nor large 
   CHECK(grad_norm({with_grad(full({4}, Scalar(1e30)))}) == doctest::Approx(2e30).epsilon(1e-6));
 }
 
+TEST_CASE("clip: norms out of the range in which their squares, or the factor, are numbers") {
+  const double huge = static_cast<double>(std::numeric_limits<Scalar>::max()) / 2,
+               tiny = static_cast<double>(std::numeric_limits<Scalar>::min()) * 4;
+  for (const double size : {huge, huge / 1e7, 1e30, 1e-30, tiny}) {
+    CAPTURE(size);
+    const Variable a = with_grad(tensor({size / 8 * 3, -size / 2}, {2})), b = with_grad(full({1, 1}, Scalar(0)));
+    const auto norm = static_cast<double>(static_cast<Scalar>(size)) * 0.625;
+    CHECK(grad_norm({a, b}) / norm == doctest::Approx(1).epsilon(1e-6));
+    const Tensor before = a.grad();
+    CHECK(clip_grad_norm({b, a}, 2) / norm == doctest::Approx(1).epsilon(1e-6));
+    if (norm > 2)
+      CHECK(max_error(a.grad(), tensor({1.2, -1.6}, {2})) < kRounding);
+    else
+      CHECK(identical(a.grad(), before));
+  }
+}
+
 TEST_CASE("clip: parameters without a gradient count as 0") {
   const Variable without(ones({3}), true), empty_one = with_grad(zeros({0, 2}));
   CHECK(grad_norm({}) == 0);
@@ -72,4 +90,20 @@ TEST_CASE("clip: what is not finite is refused, and no gradient changes") {
   CHECK(refusal(1, infinity) == largest_norm + "inf");
   CHECK(refusal(1, std::nan("")) == largest_norm + "nan");
   CHECK(identical(good.grad(), tensor({3, 4}, {2})));
+}
+
+TEST_CASE("clip: what keeps no gradient, or would count twice, is refused") {
+  const Variable p = with_grad(tensor({3, 4}, {2})), q = with_grad(tensor({3, 4}, {2}));
+  const auto refusal = [](const Variables& parameters) {
+    const std::string error = error_of([&] { grad_norm(parameters); });
+    CHECK(error_of([&] { clip_grad_norm(parameters, 1); }) == error);
+    return error;
+  };
+  CHECK(refusal({p, p * p}) ==
+        "ValueError: grad_norm: expected leaves, as only they keep a gradient; parameter 1 is the result of multiply");
+  CHECK(refusal({p, q, Variable()}) ==
+        "ValueError: grad_norm: expected leaves, as only they keep a gradient; parameter 2 is undefined");
+  CHECK(refusal({p, q, p}) == "ValueError: grad_norm: parameter 2 comes twice");
+  CHECK(identical(p.grad(), tensor({3, 4}, {2})));
+  CHECK(identical(q.grad(), tensor({3, 4}, {2})));
 }

@@ -141,3 +141,33 @@ TEST_CASE("ema: a decay outside [0, 1) is refused") {
   CHECK(refusal(-0.1) == "ValueError: ema: the decay must be within [0, 1), got -0.1");
   CHECK(refusal(std::nan("")) == "ValueError: ema: the decay must be within [0, 1), got nan");
 }
+
+TEST_CASE("ema: parameters and buffers of other shapes than their averages are refused, and nothing changes") {
+  Net net(1);
+  Ema ema(net);
+  change(net, 3);
+  const SafeTensors before = ema.state_dict();
+  const auto check = [&](const std::string& shapes) {
+    CHECK(error_of([&] { ema.update(0.9); }) == "ShapeError: ema: update: " + shapes);
+    CHECK(error_of([&] { const AveragedWeights averaged(ema); }) == "ShapeError: averaged weights: " + shapes);
+    CHECK(same_tensors(ema.state_dict(), before));
+  };
+  Variable weight = net.parameters()[0];
+  const Tensor own = weight.value();
+  weight.mutable_value() = ones({1});
+  check("'linear.weight' has shape (1) now, its average (4, 3)");
+  weight.mutable_value() = own;
+  for (const auto& [name, buffer] : net.named_buffers())
+    if (name == "norm.running_var") *buffer = ones({2});
+  check("'norm.running_var' has shape (2) now, its average (4)");
+
+  class Growing : public Module {
+   public:
+    Variable forward(const Variable& x) override { return x; }
+    void grow(const std::string& name) { add_parameter(name, ones({2})); }
+  } growing;
+  growing.grow("a");
+  Ema of_one(growing);
+  growing.grow("b");
+  CHECK(error_of([&] { of_one.update(0.9); }) == "ShapeError: ema: update: 'b' has shape (2) now, its average none");
+}

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "autograd/ops/elementwise.hpp"
 #include "nn/optim/adam.hpp"
 #include "nn/optim/sgd.hpp"
 #include "tests/nn/optim/steps.hpp"
@@ -139,8 +140,73 @@ TEST_CASE("optimizer: what cannot be is refused, under the optimizer's name") {
     CHECK(refusal({{"p", p}, {"p", q}}, 0) == begin + ": two parameters are named 'p'");
     CHECK(refusal({{"p", p}, {"q", p}}, 0) == begin + ": 'p' and 'q' are one parameter");
     CHECK(refusal({{"p", p}, {"q", Variable()}}, 0) == begin + ": the parameter 'q' is undefined");
+    CHECK(refusal({}, 0) == begin + ": expected at least one parameter");
+    CHECK(refusal({{"p", p}, {"w", q * q}}, 0) ==
+          begin + ": expected leaves, the parameter 'w' is the result of multiply");
+    const Variable walked = q * q;
+    walked.backward(ones({2}));
+    CHECK(contains(refusal({{"w", walked}}, 0), "expected leaves"));
+    CHECK(refusal({{"frozen", Variable(ones({2}))}}, 0) == "");
+    // What is infinite as a float is so in the float library alone.
+    CHECK((refusal({{"p", p}}, 1e300) == "") == (sizeof(Scalar) == 8));
+    CHECK((error_of([&] { make(kind, {{"p", p}})->step(1e300); }) == "") == (sizeof(Scalar) == 8));
+    for (const double lr : {infinity, -infinity, std::numeric_limits<double>::quiet_NaN()})
+      CHECK(starts_with(error_of([&] {
+                          make(kind, {{"p", p}})->step(lr);
+                        }),
+                        begin + ": the learning rate must be finite and at least 0"));
     CHECK(error_of([&] {
             make(kind, {{"p", p}})->step(-1);
           }) == begin + ": the learning rate must be finite and at least 0, got -1");
+  }
+}
+
+TEST_CASE("optimizer: a gradient of another shape is refused, and no parameter moves") {
+  for (const std::size_t k : {0, 1, 2})
+    for (const Shape& shape : {Shape{3}, Shape{2, 1}, Shape{1}, Shape{}, Shape{0}}) {
+      Variable p(ones({3, 2}), true), q(ones({2}), true);
+      const auto optimizer = make(all_kinds[k], {{"p", p}, {"q", q}});
+      set_grad(p, ones({3, 2}));
+      set_grad(q, ones({2}));
+      q.mutable_grad() = ones(shape);
+      CHECK(error_of([&] { optimizer->step(0.1); }) ==
+            std::string("ShapeError: ") + names[k] + ": expected a gradient of shape (2) for the parameter 'q', got " +
+                to_string(shape));
+      CHECK(identical(p.value(), ones({3, 2})));
+      CHECK(optimizer->state_dict().tensors.begin()->second.shape() == Shape{0});  // nor has a state begun
+      set_grad(q, ones({2}));
+      optimizer->step(0.1);
+      CHECK(p.value() != ones({3, 2}));
+      CHECK(q.value() != ones({2}));
+    }
+}
+
+TEST_CASE("optimizer: a parameter or a state that was given another shape is refused, and nothing moves") {
+  for (const std::size_t k : {0, 1, 2}) {
+    Variable first(ones({3}), true), p(ones({2}), true);
+    const auto optimizer = make(all_kinds[k], {{"first", first}, {"p", p}});
+    set_grad(first, full({3}, 7));
+    set_grad(p, full({2}, 7));
+    optimizer->step(0.1);
+    const Tensor before = first.value(), own = p.value();
+    const SafeTensors state = optimizer->state_dict();
+    const auto refusal = [&] { return error_of([&] { optimizer->step(0.1); }); };
+
+    p.mutable_value() = ones({100'000});
+    CHECK(refusal() ==
+          std::string("ShapeError: ") + names[k] +
+              ": 'leaf' was recorded with shape (2), but mutable_value() gave it an array of shape (100000); "
+              "make a new Variable");
+    SafeTensors other = state;
+    for (auto& [key, array] : other.tensors)
+      if (key.back() == 'p') array = zeros({100'000});
+    optimizer->load_state_dict(other);
+    p.mutable_value() = own;
+    CHECK(refusal() ==
+          std::string("ShapeError: ") + names[k] + ": the state of 'p' has shape (100000), the parameter (2)");
+    CHECK(identical(first.value(), before));
+    optimizer->load_state_dict(state);
+    CHECK(refusal() == "");
+    CHECK(!identical(first.value(), before));
   }
 }

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "autograd/grad_mode.hpp"
+#include "nn/train/metrics.hpp"
 #include "tests/nn/train/small.hpp"
 #include "tests/testing.hpp"
 
@@ -94,6 +96,19 @@ TEST_CASE("evaluation: scores are what naive loops find") {
     CHECK(score(predictions, loss).accuracy == doctest::Approx(100 * static_cast<double>(correct) / n).epsilon(1e-12));
   CHECK(count_correct(predictions.logits, predictions.labels) == correct);
   CHECK(count_correct(tensor({2, 2, 1, 3}, {2, 2}), indices({1, 1})) == 1);  // of equal logits the first
+}
+
+TEST_CASE("evaluation: an excluded class, a certain answer, and an answer that is not a number") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Predictions excluded = {tensor({1, 2, -inf}, {1, 3}), indices({0})};
+  CHECK(score(excluded).loss == doctest::Approx(std::log(1 + std::exp(1.0))).epsilon(1e-6));
+  const Predictions certain = {tensor({-inf, 0, inf}, {1, 3}), indices({2})};
+  CHECK(score(certain, LossKind::BinaryCrossEntropy).loss == doctest::Approx(std::log(2.0)).epsilon(1e-6));
+  CHECK(score(certain, LossKind::BinaryCrossEntropy).accuracy == 100);
+  const Tensor broken = tensor({1, std::nan(""), 0}, {1, 3});  // the answer is that of predicted_classes
+  CHECK(predicted_classes(broken).data()[0] == 1);
+  CHECK(count_correct(broken, indices({0})) == 0);
+  CHECK(count_correct(broken, indices({1})) == 1);
 }
 
 TEST_CASE("evaluation: predictions that cannot be scored are refused") {

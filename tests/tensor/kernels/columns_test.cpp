@@ -49,7 +49,7 @@ void check_moments(const Moments& found, const Moments& expected, double toleran
 std::vector<Moments> moments_of(const Tensor& x, std::size_t first, std::size_t last) {
   const std::size_t C = x.shape()[1];
   std::vector<double> mean(C, 7), squares(C, 7);  // what was there before does not count
-  kernels::column_moments(x.data(), first, last, C, mean.data(), squares.data());
+  kernels::column_moments<Scalar>(x.data(), first, last, C, mean.data(), squares.data());
   std::vector<Moments> found;
   for (std::size_t c = 0; c < C; ++c) found.push_back({static_cast<double>(last - first), mean[c], squares[c]});
   return found;
@@ -189,7 +189,7 @@ TEST_CASE("columns: moments of a run of numbers, of any length, as of one set") 
     CAPTURE(n);
     Tensor x = normal({n, 1}, 5);
     for (std::size_t i = 0; i < n; ++i) x.data()[i] += static_cast<Scalar>(1e3 + static_cast<double>(i % 7));
-    const Moments found = kernels::run_moments(x.data(), n);
+    const Moments found = kernels::run_moments<Scalar>(x.data(), n);
     check_moments(found, naive_moments(column(x, 0, 0, n)), kDouble ? 1e-11 : 1e-5);
   }
 }
