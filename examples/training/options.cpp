@@ -1,7 +1,9 @@
 #include "examples/training/options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <system_error>
 
@@ -12,6 +14,19 @@
 
 using xtg::excerpt;
 using xtg::require;
+
+namespace {
+
+/// CLI11 takes the next word for the value of `--name=`.
+void refuse_nothing_behind_equals(int argc, char** argv) {
+  for (const std::string& word : std::vector<std::string>(argv + 1, argv + argc)) {
+    if (word == "--") return;
+    require(word.compare(0, 2, "--") != 0 || word.find('=') != word.size() - 1,
+            "{} has nothing behind its = (see --help)", excerpt(word));
+  }
+}
+
+}  // namespace
 
 void Options::flag(const std::string& name, std::function<void(bool)> set) {
   options_.push_back({name, {true, [name, set](const std::string& value) {
@@ -55,10 +70,12 @@ void Options::whole(const std::string& name, std::function<void(std::int64_t)> s
                     std::int64_t high) {
   text(name, [=](const std::string& given) {
     const std::optional<std::int64_t> number = whole_number(given);
-    const bool bounded = low > INT64_MIN || high<INT64_MAX, long_one = given.size()> 18;
-    const std::string range = bounded    ? fmt::format(" from {} to {}", low, high)
-                              : long_one ? fmt::format(" up to {}", INT64_MAX)
-                                         : "";
+    std::string range;
+    if (low != INT64_MIN || high != INT64_MAX) {
+      range = fmt::format(" from {} to {}", low, high);
+    } else if (given.size() > 18) {
+      range = fmt::format(" up to {}", INT64_MAX);
+    }
     require(number && *number >= low && *number <= high, "{}: expected a whole number{}, got '{}'", name, range,
             excerpt(given));
     set(*number);
@@ -83,30 +100,35 @@ const Options::Option& Options::find(const std::string& name) const {
 }
 
 bool Options::parse(int argc, char** argv) const {
-  const std::vector<std::string> given(argv + 1, argv + argc);
-  const auto end = std::find(given.begin(), given.end(), "--");  // of the options
-  if (std::any_of(given.begin(), end, [](const std::string& word) { return word == "-h" || word == "--help"; }))
+  CLI::App app;
+  app.set_help_flag("-h,--help");
+  app.allow_extras();  // they are the words, or mistakes: we name the nearest option
+  for (const auto& [name, option] : options_)
+    (option.is_flag ? app.add_flag(name) : app.add_option(name)->type_name("value"))->take_last();
+  try {
+    refuse_nothing_behind_equals(argc, argv);
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
     return false;
-  std::vector<std::string> words;
-  for (auto word = given.begin(); word != end; ++word) {
-    if (word->size() < 2 || word->front() != '-') {
-      words.push_back(*word);
-      continue;
-    }
-    const std::size_t equals = word->find('=');
-    const std::string name = word->substr(0, equals);
-    const Option& option = find(name);
-    if (equals != std::string::npos) {
-      option.take(word->substr(equals + 1));
-    } else if (option.is_flag) {
-      option.take("true");
-    } else {
-      const bool there = word + 1 != end && word[1].compare(0, 2, "--") != 0;
-      require(there, "{} needs a value behind it (see --help)", name);
-      option.take(*++word);
-    }
+  } catch (const CLI::ParseError& error) {
+    throw xtg::ValueError(fmt::format("{} (see --help)", excerpt(error.what())));
   }
-  if (end != given.end()) words.insert(words.end(), end + 1, given.end());
+
+  std::vector<std::string> words = app.remaining();
+  const auto mark = std::find(words.begin(), words.end(), "--");
+  const auto unknown =
+      std::find_if(words.begin(), mark, [](const std::string& word) { return word.size() > 1 && word[0] == '-'; });
+  if (unknown != mark) find(unknown->substr(0, unknown->find('=')));
+  if (mark != words.end()) words.erase(mark);
+
+  std::map<const CLI::Option*, std::size_t> taken;  // how many of its values
+  for (const CLI::Option* given : app.parse_order()) {
+    const Option& option = find(given->get_name());
+    const std::string& value = given->results().at(taken[given]++);
+    require(option.is_flag || value.compare(0, 2, "--") != 0, "{} needs a value behind it, got {} (see --help)",
+            given->get_name(), excerpt(value));
+    option.take(value);
+  }
   require(words_ != nullptr || words.empty(), "expected only options, got '{}' (see --help)",
           words.empty() ? "" : excerpt(words.front()));
   for (const std::string& word : words) require(!word.empty(), "expected a name, got an empty one (see --help)");
