@@ -9,8 +9,8 @@
 /// The command line of a program: options, each by a call that says what it takes and what becomes of that, then
 /// parse(). CLI11 tells options from values and other words; what the values mean is said here, so that a number is the
 /// same number in all programs and files. A value stands behind its option as a word of its own, which does not begin
-/// with "--", or behind "=". If an option is given twice, the last one counts. Words that are no options are for words();
-/// all that follow "--" are.
+/// with "--", or behind "=". If an option is given twice, the last one counts. Words that are no options are for
+/// words(); all that follow "--" are.
 class Options {
  public:
   /// `--name`. It may be followed by =true or =false.

@@ -218,7 +218,7 @@ refused '--csv without a name' '--csv needs the name of a file, got an empty one
 refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' whole --data ''
 refused 'an empty word' 'expected a name, got an empty one (see --help)' ''
 refused 'a flag with a value' "--flip takes no value, or =true or =false, got '2x' (see --help)" whole --flip=2x
-refused 'an option without its value' '--csv needs a value behind it (see --help)' whole --csv --flip
+refused 'an option without its value' '--csv needs a value behind it, got --flip (see --help)' whole --csv --flip
 refused 'an option nearly right' 'there is no option --flpi: did you mean --flip? (see --help)' whole --flpi
 long=$(printf 'x%.0s' {1..5000})
 refused 'a name too long' "xxx*x…" "$long"

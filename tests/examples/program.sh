@@ -66,7 +66,11 @@ gnuplot_that() {
 
 nothing_temporary() { [[ -z $(find . -name '*.tmp' -o -name '*.gnuplot') ]]; }
 
-one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* ]]; }
+# A line that a terminal can show: no control characters, and not all of what came.
+one_line() {
+  [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* && $(wc -c < errors) -lt 1500 ]] &&
+    ! LC_ALL=C grep -q '[[:cntrl:]]' errors
+}
 
 # Everything in the working directory, how large it is and when it was written.
 files() { find . -mindepth 1 -not -path ./output -not -path ./errors -printf '%p %s %T@\n' | sort; }

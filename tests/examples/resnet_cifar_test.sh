@@ -221,7 +221,7 @@ refused 'unknown option' '*--nom*' --nom batch --out new
 refused 'option without its value' '*--epochs*' --out new --epochs
 refused 'stray word' '*shapes*' shapes --out new
 refused 'an option nearly right' 'there is no option --nrom: did you mean --norm? (see --help)' --nrom batch --out new
-refused 'an option in place of a value' '--out needs a value behind it (see --help)' --out --eval
+refused 'an option in place of a value' '--out needs a value behind it, got --eval (see --help)' --out --eval
 refused 'no config file, but its option' '--config needs the name of a file, got an empty one (see --help)' --config '' --out new
 refused 'no directory, but its option' '--out needs the name of a directory, got an empty one (see --help)' --out ''
 refused 'no data, but its option' '*data needs the name of a directory*' --data '' --out new
