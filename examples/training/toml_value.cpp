@@ -55,23 +55,26 @@ bool is_header(const std::string& text, std::size_t at) {
 }
 
 /// Refuses what the parser below us does not survive: its stack holds every part of a dotted key and every bracket, it
-/// shifts by too much for some letters, and takes for granted that a key stands behind [ and that brackets match; and
-/// numbers that it makes others of. What it takes for a string or a comment may hold anything.
+/// shifts by too much for some letters outside of texts, and takes for granted that a key stands behind [ and that
+/// brackets match; and numbers that it makes others of. Texts and comments may hold anything, so we must see them begin
+/// and end where the parser does: a quote, or a second =, within a word is refused.
 void check_text(const std::string& text, const std::string& source) {
   require<FormatError>(text.size() <= longest_file, "{}: {} bytes are too many for settings, expected at most {}",
                        source, text.size(), longest_file);
   std::size_t line = 1, dots = 0;
   std::string open;  // brackets
+  // What stands at `at`: a key, or a value; and whether it is the first character of one, of a part of a dotted key, or
+  // a space before it.
+  bool in_key = true, begins = true;
   bool line_begins = true;
   const bool has_mark = text.compare(0, 3, "\xef\xbb\xbf") == 0;  // U+FEFF: some editors put it before everything
   for (std::size_t at = has_mark ? 3 : 0; at < text.size(); ++at) {
     const char c = text[at];
-    const bool word_begins = line_begins || std::string_view(" \t\n=,.[{").find(text[at - 1]) != std::string_view::npos;
     if (c == '"' || c == '\'') {
-      require<FormatError>(word_begins, "{}:{}: a quote within a word", source, line);
+      require<FormatError>(begins, "{}:{}: a quote within a word", source, line);
       const std::size_t end = end_of_string(text, at);
       for (; at + 1 < end; ++at) line += text[at] == '\n';
-      line_begins = false;
+      begins = line_begins = false;
       continue;
     }
     if (c == '#') {
@@ -82,6 +85,10 @@ void check_text(const std::string& text, const std::string& source) {
     require<FormatError>(!line_begins || !open.empty() || c != '[' || is_header(text, at),
                          "{}:{}: expected a key behind [", source, line);
     line_begins = c == '\n' || (line_begins && (c == ' ' || c == '\t'));
+    require<FormatError>(c != '=' || in_key, "{}:{}: a second = behind a key", source, line);
+    const bool number_begins = begins && !in_key && std::string_view("0123456789+-").find(c) != std::string_view::npos;
+    require<FormatError>(!number_begins || !is_out_of_range(text, at), "{}:{}: a number that a double cannot hold",
+                         source, line);
     const bool opens = c == '[' || c == '{', closes = c == ']' || c == '}';
     if (closes) {
       require<FormatError>(!open.empty() && open.back() == (c == ']' ? '[' : '{'), "{}:{}: {} closes what is not open",
@@ -91,9 +98,11 @@ void check_text(const std::string& text, const std::string& source) {
     if (opens) open += c;
     if (opens || closes || c == '=' || c == ',' || c == '\n') dots = 0;
     dots += c == '.';
-    const bool number_begins = word_begins && std::string_view("0123456789+-").find(c) != std::string_view::npos;
-    require<FormatError>(!number_begins || !is_out_of_range(text, at), "{}:{}: a number that a double cannot hold",
-                         source, line);
+    const bool space = c == ' ' || c == '\t' || c == '\r';
+    begins = opens || c == '=' || c == ',' || c == '\n' || (c == '.' && in_key) || (space && begins);
+    if (c == '=') in_key = false;
+    if (c == '{' || (c == '\n' && open.empty())) in_key = true;
+    if (c == ',') in_key = !open.empty() && open.back() == '{';
     require<FormatError>(static_cast<unsigned char>(c) < 0x80,
                          "{}:{}: a letter outside of ASCII, or a damaged one: it can only stand in \"quotes\"", source,
                          line);

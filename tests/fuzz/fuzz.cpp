@@ -20,8 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       *std::find_if(readers().begin(), readers().end(), [](const Reader& r) { return r.name == std::string(READER); });
   const int file = memfd_create("input", 0);  // a file in memory
   if (file < 0 || write(file, bytes, size) != static_cast<ssize_t>(size)) std::abort();
-  takes(reader,
-        "/proc/self/fd/" + std::to_string(file));  // what it throws besides ends the program, which libFuzzer reports
+  // What it throws besides ends the program, which libFuzzer reports.
+  takes(reader, "/proc/self/fd/" + std::to_string(file));
   close(file);
   return 0;
 }

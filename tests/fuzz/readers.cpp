@@ -61,15 +61,17 @@ void read_words(const std::string& path, Parse parse) {
   std::vector<std::string> words = {"program"};
   std::istringstream text(read_file(path));
   for (std::string word; std::getline(text, word);) words.push_back(word.c_str());  // no word of a call has a NUL
-  if (std::any_of(words.begin(), words.end(), [](const auto& word) { return word == "-h" || word == "--help"; }))
-    return;  // prints
+  const auto prints_help = [](const std::string& word) { return word.rfind("-h", 0) == 0 || word == "--help"; };
+  if (std::any_of(words.begin(), words.end(), prints_help)) return;
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   parse(static_cast<int>(pointers.size()), pointers.data());
 }
 
 void read_command_line(const std::string& path) {
-  read_words(path, [](int argc, char** argv) { resolve(parse_command_line(argc, argv)->given); });
+  read_words(path, [](int argc, char** argv) {
+    if (const auto line = parse_command_line(argc, argv)) resolve(line->given);
+  });
 }
 
 void read_grid_command_line(const std::string& path) { read_words(path, parse_grid_command_line); }

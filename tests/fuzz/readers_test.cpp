@@ -99,6 +99,12 @@ TEST_CASE("readers: TOML that the parser's stack does not hold is refused before
     CHECK(answer("grid", std::string("# \n") + header + "\n") == ":2: expected a key behind [");
   for (const char* text : {"norm = 2\"\u0183", "norm = 0x'\u0183", "a'b' = 1", "norm = 'a'\"b\"", "norm = 0x&'\u0183'"})
     CHECK(answer("config", text) == ":1: a quote within a word");
+  for (const char* text : {"norm = 5.'\u0183'", "norm = 1979-05-27 '\u0183'", "norm = 5 '\u0183'",
+                           "norm = [5.'\u0183']", "norm = [1, 5.'\u0183']", "norm = {a = 5.'\u0183'}"})
+    CHECK(answer("config", text) == ":1: a quote within a word");
+  for (const char* text : {"norm = 5xd='g=d=\u0183'", "norm = 5=d=\"\u0183\"", "norm = [1, 2='\u0183']",
+                           "norm = {a = 1=2}", "a = {b = 1} = 'x'"})
+    CHECK(answer("config", text) == ":1: a second = behind a key");
   CHECK(answer("config", std::string("norm = 0\0'\u0183", 12)) == ":1: a quote within a word");
   CHECK(answer("grid", "[[grid]]\nlr = [}1]\n") == ":2: } closes what is not open");
   CHECK(answer("grid", "[[grid]]\nlr = [1, }]\n") == ":2: } closes what is not open");
