@@ -57,7 +57,8 @@ bool is_header(const std::string& text, std::size_t at) {
 /// Refuses what the parser below us does not survive: its stack holds every part of a dotted key and every bracket, it
 /// shifts by too much for some letters outside of texts, and takes for granted that a key stands behind [ and that
 /// brackets match; and numbers that it makes others of. Texts and comments may hold anything, so we must see them begin
-/// and end where the parser does: a quote, or a second =, within a word is refused.
+/// and end where the parser does: a quote, or a second =, within a word is refused; so is, in a text, a \ at the end of
+/// a line, behind which the parser looks at letters as it does outside.
 void check_text(const std::string& text, const std::string& source) {
   require<FormatError>(text.size() <= longest_file, "{}: {} bytes are too many for settings, expected at most {}",
                        source, text.size(), longest_file);
@@ -73,7 +74,13 @@ void check_text(const std::string& text, const std::string& source) {
     if (c == '"' || c == '\'') {
       require<FormatError>(begins, "{}:{}: a quote within a word", source, line);
       const std::size_t end = end_of_string(text, at);
-      for (; at + 1 < end; ++at) line += text[at] == '\n';
+      for (; at + 1 < end; ++at) {
+        line += text[at] == '\n';
+        if (c == '\'' || text[at] != '\\') continue;
+        ++at;
+        require<FormatError>(at < end && std::string_view("btnfr\"\\uU").find(text[at]) != std::string_view::npos,
+                             "{}:{}: in a text, one of b t n f r \" \\ u U must stand behind a \\", source, line);
+      }
       begins = line_begins = false;
       continue;
     }

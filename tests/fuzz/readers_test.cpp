@@ -105,6 +105,12 @@ TEST_CASE("readers: TOML that the parser's stack does not hold is refused before
   for (const char* text : {"norm = 5xd='g=d=\u0183'", "norm = 5=d=\"\u0183\"", "norm = [1, 2='\u0183']",
                            "norm = {a = 1=2}", "a = {b = 1} = 'x'"})
     CHECK(answer("config", text) == ":1: a second = behind a key");
+  for (const char* text :
+       {"norm = \"\"\"a \\\u0183\"\"\"", "norm = \"\\\u0183\"", "\"\\\u0183\" = 1", "norm = \"\\x\"",
+        "norm = \"\"\"\\ \n\u0183\"\"\"", "norm = \"\"\"a\\\n\u0183\"\"\"", "norm = \"a\\\n\u0183\""})
+    CHECK(answer("config", text) == ":1: in a text, one of b t n f r \" \\ u U must stand behind a \\");
+  CHECK(answer("config", "data = \"\"\"\u0183 \\\"\\\\\\u0183\"\"\"") == "");
+  CHECK(answer("config", "data = '''\\\u0183'''") == "");
   CHECK(answer("config", std::string("norm = 0\0'\u0183", 12)) == ":1: a quote within a word");
   CHECK(answer("grid", "[[grid]]\nlr = [}1]\n") == ":2: } closes what is not open");
   CHECK(answer("grid", "[[grid]]\nlr = [1, }]\n") == ":2: } closes what is not open");
