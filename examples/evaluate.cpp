@@ -15,6 +15,7 @@
 #include "examples/training/program.hpp"
 #include "examples/training/progress.hpp"
 #include "examples/training/resize.hpp"
+#include "examples/training/waiting.hpp"
 #include "tensor/file.hpp"
 
 namespace {
@@ -156,6 +157,7 @@ void report_on_own_images(const Plan& plan, const std::vector<std::string>& path
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   return run_program("evaluate", [&] {
     const std::optional<Arguments> arguments = parse(argc, argv);
     if (!arguments) return success;

@@ -10,6 +10,7 @@
 #include "examples/training/program.hpp"
 #include "examples/training/report_html.hpp"
 #include "examples/training/report_parts.hpp"
+#include "examples/training/waiting.hpp"
 #include "tensor/error.hpp"
 #include "tensor/excerpt.hpp"
 #include "tensor/file.hpp"
@@ -90,6 +91,7 @@ Report make_report(const Arguments& arguments, Plots& plots) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   return run_program("report", [&] {
     const std::optional<Arguments> arguments = parse(argc, argv);
     if (!arguments) return success;

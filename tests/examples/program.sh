@@ -43,7 +43,7 @@ wait_until() {
   done
 }
 # has_open DIRECTORY: the program that was started has it open, as it does to lock it.
-has_open() { find "/proc/$training/fd" -lname "$(realpath "$1")" 2> /dev/null | grep -q .; }
+has_open() { [[ -n $(find "/proc/$training/fd" -lname "$(realpath "$1")" 2> /dev/null) ]]; }
 # lock DIRECTORY, unlock: as a program that trains there does.
 lock() {
   mkdir -p "$1"

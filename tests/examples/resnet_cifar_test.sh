@@ -54,6 +54,24 @@ fi
 run --help
 check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--norm' output)" -gt 1
 
+# ------------------------------------------------------------------------------------------------------ waiting threads
+
+# started_with VARIABLE=VALUE: the environment that the program which was started found.
+started_with() { tr '\0' '\n' < "/proc/$training/environ" | grep -qx "$1"; }
+spinning=$(env | grep -E '^(GOMP_SPINCOUNT|OMP_WAIT_POLICY)=') || true
+unset GOMP_SPINCOUNT OMP_WAIT_POLICY
+start "${tiny[@]}" --epochs 500 --out waits
+wait_until started_with GOMP_SPINCOUNT=1000
+check 'threads without work spin for a moment only' started_with GOMP_SPINCOUNT=1000
+kill "$training"
+finish
+OMP_WAIT_POLICY=active start "${tiny[@]}" --epochs 500 --out spins
+wait_until test -s output
+check 'unless the user has a setting of his own' test "$(started_with GOMP_SPINCOUNT=.* || echo as set)" = 'as set'
+kill "$training"
+finish
+for setting in $spinning; do export "${setting?}"; done
+
 # last_row DIRECTORY [WHAT]: the output is what the last row of its metrics.csv says.
 last_row() {
   IFS=, read -r _ _ _ loss accuracy _ < <(tail -n 1 "$1/metrics.csv")

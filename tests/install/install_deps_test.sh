@@ -28,7 +28,7 @@ tool uname 'echo Linux'
 tool id 'echo 0'
 
 printf '%s\n' 'ID=debian' > os-release
-for options in '' '--tests' '--dev' '--dev --tests'; do
+for options in '' '--tests' '--dev' '--dev --tests' '--peer'; do
   # shellcheck disable=SC2086
   on_it --list $options
   cp output "list${options// /}"
