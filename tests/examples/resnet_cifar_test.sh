@@ -245,8 +245,9 @@ refused 'no directory, but its option' '--out needs the name of a directory, got
 refused 'no data, but its option' '*data needs the name of a directory*' --data '' --out new
 for number in '' 0x2 1e1 1.5 2x ' 2' 99999999999999999999 18446744073709551617; do
   refused "'$number' epochs" "--epochs: expected a whole number*, got '$number'" --epochs "$number" --out new
-  refused "seed '$number'" "--seed: expected a whole number*, got '$number'" "--seed=$number" --out new
+  refused "seed '$number'" "--seed: expected a whole number*, got '$number'" --seed "$number" --out new
 done
+refused 'an empty value behind =' '--lr= has nothing behind its = (see --help)' --lr= --out new
 for number in '' 0x1p3 1,5 1e400 1e-400 x; do
   refused "learning rate '$number'" "--lr: expected a number, got '$number'" --lr "$number" --out new
 done
