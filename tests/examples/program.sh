@@ -68,7 +68,7 @@ nothing_temporary() { [[ -z $(find . -name '*.tmp' -o -name '*.gnuplot') ]]; }
 
 # A line that a terminal can show: no control characters, and not all of what came.
 one_line() {
-  [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* && $(wc -c < errors) -lt 1500 ]] &&
+  [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* && $(wc -c < errors) -lt 2100 ]] &&
     ! LC_ALL=C grep -q '[[:cntrl:]]' errors
 }
 
