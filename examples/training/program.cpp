@@ -3,11 +3,26 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
+#include <system_error>
 
 #include "nn/train/trainer.hpp"
 #include "tensor/error.hpp"
 #include "tensor/excerpt.hpp"
+#include "tensor/parallel.hpp"
+
+namespace {
+
+/// The end of a program that ran out of memory; nothing here needs any. Without destructors of libraries: the end of
+/// OpenBLAS waits for threads that may still look for their memory.
+[[noreturn]] void end(const char* name, const char* message) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s: %s\n", name, message);
+  std::_Exit(failure);
+}
+
+}  // namespace
 
 int run_program(const char* name, const std::function<int()>& main) {
   const auto fail = [name](int status, std::string message) {
@@ -17,11 +32,17 @@ int run_program(const char* name, const std::function<int()>& main) {
   };
   std::signal(SIGXFSZ, SIG_IGN);
   try {
+    xtg::require_address_space();
     return main();
   } catch (const xtg::nn::DivergedError& error) {
     return fail(failure, std::string(error.what()) + "; a smaller --lr may help");
+  } catch (const xtg::OutOfMemoryError& error) {
+    end(name, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(failure, "not enough memory");
+    end(name, "not enough memory");
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again) end(name, error.what());
+    return fail(user_error, error.what());
   } catch (const std::exception& error) {
     return fail(user_error, error.what());
   }

@@ -10,7 +10,6 @@
 #include <variant>
 #include <vector>
 
-
 struct Settings {
   // Data
   std::string dataset = "shapes", labels = "fine", data = "data";
@@ -38,7 +37,7 @@ struct Settings {
   double label_smoothing = 0, clip_norm = 0, ema = 0;
   bool flip_test = false;
   std::int64_t seed = 0;
-  std::string gradients = "fused", precision = "fp32", conv_algorithms;
+  std::string gradients = "fused", precision = "fp32", convolution = "fast", conv_algorithms;
   // Run
   std::int64_t threads = 1;
   double save_every = 60;        // seconds
