@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 
 #include "autograd/ops/indexing.hpp"
@@ -131,8 +132,9 @@ Case spread(Draw& r, const std::string& name, Variable (*f)(const Variable&, con
   c.inputs = {r.values(shape)};
   c.reach = {reach_of(c.inputs[0], r.kind)};
   c.reference = of_sets(sets, [=](const std::vector<Real>& x) {
-    const Real v = variance_of(x, unbiased), y = root ? std::sqrt(v) : v;
-    return Sized{y, y};
+    // A square that is too small to have all its digits, below 1e-19 in float, is off by a part of the smallest number.
+    const Real v = variance_of(x, unbiased), smallest = std::numeric_limits<Scalar>::min(), y = root ? std::sqrt(v) : v;
+    return Sized{y, root && v > 0 ? y + smallest / y : y + smallest};
   });
   c.ulps = 16;
   c.slack = {constant_of(c.inputs[0], root ? 1 : c.reach[0][0])};

@@ -1,7 +1,7 @@
 #pragma once
 
-// Random cases of every operation, each beside a slow computation of its own: what the operation is, in loops over
-// long doubles, which share nothing with the library. elementwise.cpp, arrays.cpp and layers.cpp draw the cases,
+// Random cases of every operation, each beside a slow computation of its own: what the operation is, in loops over long
+// doubles, which share nothing with the library. elementwise.cpp, arrays.cpp and layers.cpp draw the cases,
 // check.cpp compares, operations_test.cpp runs them.
 
 #include <fmt/format.h>
@@ -33,6 +33,8 @@ struct Answer {
   Shape shape;
   std::vector<Real> y, scale = {};
 };
+
+std::vector<Numbers> numbers_of(const std::vector<Tensor>& inputs);
 
 using Reference = std::function<Answer(const std::vector<Numbers>&)>;
 

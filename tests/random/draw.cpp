@@ -93,6 +93,15 @@ Tensor Draw::values(const Shape& shape, Domain domain) {
   return x;
 }
 
+std::vector<Numbers> numbers_of(const std::vector<Tensor>& inputs) {
+  std::vector<Numbers> list;
+  for (const Tensor& x : inputs) {
+    list.push_back({x.shape(), {}});
+    for (const Scalar v : x) list.back().v.push_back(static_cast<Real>(v));
+  }
+  return list;
+}
+
 std::vector<Real> reach_of(const Tensor& x, Real most) {
   std::vector<Real> reach;
   for (const Scalar v : x) reach.push_back(v == 0 ? 1 : std::min<Real>(std::abs(static_cast<Real>(v)), most));
