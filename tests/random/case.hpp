@@ -14,6 +14,7 @@
 
 #include "autograd/functional.hpp"
 #include "tensor/random.hpp"
+#include "tensor/safetensors.hpp"
 #include "tests/testing.hpp"
 
 namespace xtg::random_cases {
@@ -118,6 +119,9 @@ struct Tally {
 
 /// "" if all is well, else what is not. `seed` is that of the cotangents.
 std::string check(const Case& c, std::uint64_t seed, Tally& tally);
+
+/// The case with what the library makes of it, for tests/reference/compare_random.py.
+void store(const Case& c, std::uint64_t seed, SafeTensors& file);
 
 // For writing cases.
 

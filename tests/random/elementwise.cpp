@@ -209,7 +209,7 @@ void arithmetic(std::vector<Operation>& rows, const std::string& name, char sign
                     }
                     auto n = static_cast<Scalar>(
                         r.one_of(std::vector<double>{r.number(), 13, 3, 1e-18, 1e18, -1, 1, -0.1, 1e-40}));
-                    if (n == 0) n = 1;  // 1e-40·(its rounding to a type without such numbers)
+                    if (form == 1 && std::abs(n) < 1e-30) n = 1;  // 1e-40/x has too few digits for its own derivative
                     const Claim once{Domain::Any, HUGE_VALL, 0.501};
                     if (form == 0)
                       return unary(
@@ -254,7 +254,7 @@ void powers(std::vector<Operation>& rows) {
          const bool whole = p == std::floor(p);
          return unary(
              r, fmt::format("x0 ** {}", exact(p)), [=](const Variable& x) { return pow(x, p); },
-             [=](Real v) { return of(v, real(p)); }, {whole ? Domain::Any : Domain::Positive});
+             [=](Real v) { return of(v, real(p)); }, {whole ? Domain::Any : Domain::Positive, HUGE_VALL, 4, 512});
        }});
 }
 

@@ -4,6 +4,8 @@
 //   XTGRAD_RANDOM_CASES=100000 tools/test -k 'random operations'       minutes: as many
 //   XTGRAD_RANDOM_SEED=4711 …                                          from this seed on; each seed is one case
 //   XTGRAD_RANDOM_OPERATION=conv2d …                                   of this operation alone
+//   XTGRAD_RANDOM_WRITE=FILE …                                         writes them, for
+//   tests/reference/compare_random.py
 //
 // A failure says which seed it was; with that and XTGRAD_RANDOM_CASES=1 it comes back alone.
 
@@ -38,6 +40,8 @@ TEST_CASE("random operations: value, gradients and second derivatives agree with
   const std::uint64_t first = setting("XTGRAD_RANDOM_SEED", 1),
                       cases = setting("XTGRAD_RANDOM_CASES", kSanitized ? 500 : 5000);
   const char* only = std::getenv("XTGRAD_RANDOM_OPERATION");
+  const char* write = std::getenv("XTGRAD_RANDOM_WRITE");
+  SafeTensors file;
   std::vector<Operation> list;
   for (const Operation& operation : operations())
     if (only == nullptr || operation.name == only) list.push_back(operation);
@@ -49,12 +53,15 @@ TEST_CASE("random operations: value, gradients and second derivatives agree with
     Draw draw(seed);
     const Operation& operation = list[draw.below(list.size())];
     set_num_threads(draw.large ? threads : 1);  // for small arrays they would do nothing but wait
-    const std::string failure = check(operation.draw(draw), seed, tally);
+    const Case c = operation.draw(draw);
+    const std::string failure = check(c, seed, tally);
+    if (write != nullptr) store(c, seed, file);
     if (failure.empty()) continue;
     ++failures;
     FAIL_CHECK("seed " << seed << ", " << operation.name << ": " << failure);
   }
   set_num_threads(threads);
+  if (write != nullptr) save_safetensors(write, file);
   if (cases >= 1000 && only == nullptr) {  // what is left out as a kink is little
     CHECK(tally.kinks < tally.gradients / 20);
     CHECK(tally.second > cases / 2);
