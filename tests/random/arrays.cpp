@@ -155,7 +155,7 @@ void reductions(std::vector<Operation>& rows) {
   rows.push_back({"min", [=](Draw& r) { return reduction(r, "min", min, extreme(-1), false, 0); }});
   rows.push_back({"logsumexp", [](Draw& r) { return reduction(r, "logsumexp", logsumexp, logsumexp_of, false, 8); }});
   rows.push_back({"argmax", [](Draw& r) {
-                    r.choose({Kind::Integers, Kind::Large});
+                    r.choose({Kind::Integers, Kind::Large, Kind::NotFinite});
                     Case c;
                     const Shape shape = r.shape(1, 5, false);
                     const int axis = r.axis(shape.size());

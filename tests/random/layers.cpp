@@ -171,7 +171,7 @@ Case draw_fold(Draw& r) {
 Case pooling(Draw& r, const std::string& name, Variable (*f)(const Variable&, std::size_t, std::size_t, std::size_t),
              bool padding_by_half,
              const std::function<std::pair<Real, Real>(const std::vector<Real>&, std::size_t)>& of, double ulps) {
-  r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large});
+  r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large, Kind::NotFinite});
   Conv2dGeometry g = draw_geometry(r, true, false);
   while (padding_by_half && g.padding > g.kh / 2) g = draw_geometry(r, true, false);
   Case c;
@@ -233,8 +233,11 @@ void images(std::vector<Operation>& rows) {
   rows.push_back({"unfold", draw_unfold});
   rows.push_back({"fold", draw_fold});
   rows.push_back({"max_pool2d", [](Draw& r) {
-                    const auto largest = [](const std::vector<Real>& v, std::size_t) {
-                      return std::pair<Real, Real>(*std::max_element(v.begin(), v.end()), 0);
+                    const auto largest = [](const std::vector<Real>& v, std::size_t) {  // a NaN is it
+                      Real y = v[0];
+                      for (const Real x : v)
+                        if (x > y || std::isnan(x)) y = x;
+                      return std::pair<Real, Real>(y, 0);
                     };
                     return pooling(r, "max_pool2d", max_pool2d, true, largest, 0);
                   }});
