@@ -116,8 +116,9 @@ void compare_arrays(const std::optional<Tensor>& found, const std::optional<Tens
 
 /// Σ_i dy_i·(how y_i changes along `direction` of input k), by differences to both sides.
 struct Slope {
-  Real value = 0, scale = 0, noise = 0;  // scale: Σ|…| of the same; noise: what the difference itself may be off by
-  bool smooth = true;                    // the differences to both sides agree
+  Real value = 0, scale = 0;  // scale: Σ|…| of the same
+  Real noise = 0, bend = 0;   // what the difference may be off by: the reference's rounding, and the curvature
+  bool smooth = true;         // the differences to both sides agree
 };
 
 Slope slope(const Case& c, const std::vector<Numbers>& x, const Answer& at, std::size_t k,
@@ -145,9 +146,10 @@ Slope slope(const Case& c, const std::vector<Numbers>& x, const Answer& at, std:
       s.smooth = false;
     s.value += weight * (back * up + forth * down) / (forth + back);
     s.scale += std::abs(weight) * (std::abs(up) + std::abs(down)) / 2;
-    s.noise += std::abs(weight) * (noise + 1e-3L * std::abs(up - down));
+    s.noise += std::abs(weight) * noise;
+    s.bend += std::abs(weight) * 1e-3L * std::abs(up - down);
   }
-  s.noise += s.scale * (rounding + kCurvature);
+  s.bend += s.scale * (rounding + kCurvature);
   return s;
 }
 
@@ -199,7 +201,7 @@ std::vector<Real> compare_slopes(const Case& c, const std::vector<Numbers>& x, c
         found += real_at(*runs[f].d[k], j) * direction[j];
         if (!elements) scale += std::abs(real_at(*runs[f].d[k], j) * direction[j]);
       }
-      const Real tolerance = (rounding * scale + s.noise) / unit + 4 * kSmallest;
+      const Real tolerance = (rounding * scale + s.noise + s.bend) / unit + 4 * kSmallest;
       if (!agrees(found / unit, s.value / unit, tolerance))
         report.add(fmt::format("{}: d{} {} {} is {:.17g}, expected {:.17g} ± {:.1e}", name_of(kForms[f]), k,
                                elements ? "at" : "along direction", t, found / unit, s.value / unit, tolerance));
