@@ -14,7 +14,7 @@ struct Point {
   double x, y;
 };
 
-constexpr const char *kInk = "#333333", *kGrey = "#999999", *kBlue = "#2f6db3", *kOrange = "#c44e24",
+constexpr const char *kInk = "#333333", *kGrey = "#707070", *kBlue = "#2f6db3", *kOrange = "#c44e24",
                      *kGreen = "#3a8a3a", *kPurple = "#8550a0";
 
 class Drawing {
