@@ -45,6 +45,7 @@ tbody th{font-weight:400;min-width:6.5rem}
 .matrix th,.matrix td{padding:.2rem .35rem;font-size:.8rem;text-align:right;min-width:2.4rem;border:1px solid var(--page)}
 .matrix thead th{font-weight:400;border-bottom:2px solid var(--line)}
 .matrix tbody th{position:sticky;left:0;background:var(--page);white-space:nowrap}
+.matrix{--a:0}
 .matrix td.hit{background:rgb(var(--hit)/var(--a));font-weight:600}
 .matrix td.miss{background:rgb(var(--miss)/var(--a))}
 .matrix .turned{vertical-align:bottom;padding-bottom:.3rem}
