@@ -4,6 +4,7 @@
 #include <xtgrad.hpp>
 
 #include "norm_runs.hpp"
+#include "overview.hpp"
 #include "walkthrough.hpp"
 
 namespace {
@@ -223,6 +224,8 @@ void range_figure() {
           "set key bottom left\n" + plot_all(2));
 }
 
+void overview() { draw_overview(XTGRAD_RESULTS "/../experiments/norms.csv"); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -237,5 +240,6 @@ int main(int argc, char** argv) {
                {"rates", "measured: five learning rates", rates},
                {"seeds", "measured: five seeds", seeds},
                {"batches", "measured: six batch sizes", batches}},
-              {{"curves", "measured: loss and accuracy", curves}, {"range", "measured: range tests", range_figure}});
+              {{"curves", "measured: loss and accuracy", curves}, {"range", "measured: range tests", range_figure},
+               {"overview", "the picture of README.md", overview}});
 }
