@@ -6,6 +6,7 @@
 
 #include "examples/training/number.hpp"
 #include "norm_runs.hpp"
+#include "overview.hpp"
 #include "walkthrough.hpp"
 
 namespace {
@@ -225,6 +226,8 @@ void range_figure() {
           "set key bottom left\n" + plot_all(2));
 }
 
+void overview() { draw_overview(XTGRAD_RESULTS "/../experiments/norms.csv"); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -246,5 +249,6 @@ int main(int argc, char** argv) {
                {"rates", "measured: five learning rates", rates},
                {"seeds", "measured: five seeds", seeds},
                {"batches", "measured: six batch sizes", batches}},
-              {{"curves", "measured: loss and accuracy", curves}, {"range", "measured: range tests", range_figure}});
+              {{"curves", "measured: loss and accuracy", curves}, {"range", "measured: range tests", range_figure},
+               {"overview", "the picture of README.md", overview}});
 }

@@ -147,9 +147,11 @@ run tiny.toml --out whole --curves curves.svg
 if command -v gnuplot > /dev/null; then
   check '--curves draws a line for each setting' test "$status" -eq 0 -a \
     "$(grep -cE '>(batch|no norm)<' curves.svg)" -eq 2
-  check 'as a picture of its own' grep -q '^<svg xmlns=' curves.svg
-  check 'in colours that it defines' test "$(grep -o 'var(--[a-z0-9]*)' curves.svg | sort -u |
-    while read -r use; do use=${use#*(}; grep -q -- "${use%)}:" curves.svg || echo "$use"; done)" = ''
+  check 'as a picture of its own' grep -qF 'xmlns="http://www.w3.org/2000/svg"' curves.svg
+  check 'in plain colours' plain_picture curves.svg
+  dark() { sed -n '/@media (prefers-color-scheme:dark)/,/<\/style>/p' curves.svg; }
+  check 'with one for the dark in place of each' test -n "$(dark)" -a -z "$(grep -oE "(fill|stroke|color) ?= ?.#[0-9a-f]{6}" curves.svg |
+    tr -d ' ' | tr '"' "'" | sort -u | while read -r use; do grep -qF "[$use']" <(dark) || echo "$use"; done)"
 else
   check '--curves needs gnuplot' test "$status" -eq 2
 fi

@@ -234,16 +234,18 @@ run "${tiny[@]}" --lr-range --out range
 check '--lr-range ends well' test "$status" -eq 0
 check 'it prints every fifth point' test "$(grep -cE '^ +[0-9.e-]+ +[0-9.]+$' output)" -ge 5
 check 'the rate of the lowest loss' grep -qE '^lowest loss [0-9.]+ at a learning rate of [0-9.e-]+; ' output
+check 'advice, or why there is none' test "$(grep -cE '^(no )?advice: ' output)" -eq 1
 check 'and that of the explosion' grep -qE '^the loss (began to explode at|did not explode up to|is no longer finite after) ' output
 check 'lr-range.csv has the rates' test "$(sed -n 2p range/lr-range.csv | cut -d , -f 1)" = 0.0001 -a "$(wc -l < range/lr-range.csv)" -gt 20
 if command -v gnuplot > /dev/null; then
-  check 'lr-range.svg is an SVG' grep -q '</svg>' range/lr-range.svg
+  check 'lr-range.svg is an SVG in plain colours' plain_picture range/lr-range.svg
 else
   echo 'ok - lr-range.svg # SKIP gnuplot is not installed'
 fi
 check 'and nothing else is left' test "$(cd range && echo *)" = "$(cd range && echo lr-range.*)"
 PATH=/nowhere run "${tiny[@]}" --norm none --fixup --loss bce --lr-range --out range
 check 'again, without gnuplot: a note' test "$status" -eq 0 -a "$(grep -c 'no curve: gnuplot' output)" -eq 1
+check 'the loss that it must fall below' grep -qE '; guessing has 3\.251, noise ' output  # H(0.1) of ten questions
 check 'without norm it explodes' grep -qE '^the loss (began to explode at|is no longer finite after) ' output
 check 'and stops there' test "$(wc -l < range/lr-range.csv)" -lt 101
 run "${tiny[@]}" --out range

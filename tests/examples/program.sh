@@ -66,6 +66,14 @@ gnuplot_that() {
 
 nothing_temporary() { [[ -z $(find . -name '*.tmp' -o -name '*.gnuplot') ]]; }
 
+# undefined_variables FILE: the style sheet's variables that a page uses, as var(--x), and does not define.
+undefined_variables() {
+  comm -23 <(grep -oE 'var\(--[a-z0-9-]+' "$1" | cut -c 5- | sort -u) \
+    <(grep -oE -- '[;{"]--[a-z0-9-]+:' "$1" | sed 's/^.//; s/:$//' | sort -u)
+}
+# plain_picture FILE: an SVG in colours that every viewer shows; many know no variables, and draw in black.
+plain_picture() { grep -q '</svg>' "$1" && grep -qE '(fill|stroke|color)=.#|rgb\(' "$1" && ! grep -qF 'var(' "$1"; }
+
 # A line that a terminal can show: no control characters, and not all of what came.
 one_line() {
   [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* && $(wc -c < errors) -lt 2100 ]] &&

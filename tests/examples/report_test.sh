@@ -65,6 +65,10 @@ accuracy=$(tail -n 1 run/metrics.csv | cut -d , -f 5)
 check 'its sentence has the accuracy of metrics.csv' has "$page" "recognizes $(printf %.2f "$accuracy") % of 60 test images"
 check 'it needs nothing else' self_contained "$page"
 check 'it is well-formed' well_formed "$page"
+coloured() { grep -qF 'background:var(--page);color:var(--text)' "$1" && [[ -z $(undefined_variables "$1") ]]; }
+check 'it defines every colour that it uses' coloured "$page"
+dark() { grep -oE '@media \(prefers-color-scheme:dark\)\{:root\{[^}]*' "$1"; }
+check 'in the dark, too' grep -qF -- '--page:#15181c;' <(dark "$page")
 if gnuplot_there; then
   check 'it has curves and a plot for each epoch and direction' test "$(grep -c '<svg role="img"' "$page")" -eq 8
   check 'in the colours of the page' test -z "$(grep -E "(stroke|fill)=['\"]rgb" "$page")" -a "$(grep -c 'var(--s1)' "$page")" -gt 3
@@ -128,6 +132,7 @@ for part in 'Comparison norms: resnet8 on shapes' '5 trainings of 3 settings' '<
 done
 check 'it needs nothing else' self_contained grid/report.html
 check 'it is well-formed' well_formed grid/report.html
+check 'it defines every colour that it uses' coloured grid/report.html
 again() {
   sed -n '/^<pre.*\[settings\]/,/^<\/code>/p' grid/report.html | sed 's/<[^>]*>//g; s/&#34;/"/g' > copy.toml
   "$build/examples/compare_norms" copy.toml --list --out elsewhere > output 2> errors &&
