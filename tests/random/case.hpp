@@ -53,7 +53,7 @@ struct Case {
   /// 0 for the others.
   std::vector<std::vector<Real>> slack = {};
   int order = 2;            // of derivatives that are compared; 0: the value alone, which must not be recorded
-  bool differences = true;  // the derivatives are compared with those of the reference, not only form with form
+  bool differences = true;  // false where the derivatives cannot be compared; then the value alone is
 };
 
 /// What the numbers of a case are like.

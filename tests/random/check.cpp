@@ -15,7 +15,7 @@ constexpr Real kLargest = std::numeric_limits<Scalar>::max();
 constexpr Real kSmallest = std::numeric_limits<Scalar>::denorm_min();
 constexpr Real kStep = 1e-6L, kSecondStep = 1e-4L;  // of the reach
 // What the reference's own sums may be off by, of their scale; and what a difference of them is, by the curvature.
-constexpr Real kReferenceRounding = 16 * std::numeric_limits<Real>::epsilon(), kCurvature = 1e-6L;
+constexpr Real kReferenceRounding = 16 * std::numeric_limits<Real>::epsilon(), kCurvature = 1e-5L;
 
 constexpr GradientForm kForms[] = {GradientForm::Fused, GradientForm::ByHand, GradientForm::Derived};
 const char* name_of(GradientForm form) {
@@ -213,13 +213,14 @@ std::vector<Real> compare_slopes(const Case& c, const std::vector<Numbers>& x, c
 // ------------------------------------------------------------------------------------------------ second derivatives
 
 /// Σ w_i·(y_i + y_i²/2): curved also where y is linear in x.
-Real curved_loss(const Answer& answer, const Tensor& w, Real& size) {
+/// `size` becomes that of its terms, of numbers of at least `smallest`.
+Real curved_loss(const Answer& answer, const Tensor& w, Real smallest, Real& size) {
   Real total = 0;
   size = 0;
   for (std::size_t i = 0; i < answer.y.size(); ++i) {
     const Real y = answer.y[i], weight = real_at(w, i);
     total += weight * (y + y * y / 2);
-    const Real scale = std::max(answer.scale.empty() ? 0 : answer.scale[i], std::abs(y));
+    const Real scale = std::max({answer.scale.empty() ? 0 : answer.scale[i], std::abs(y), smallest});
     size += std::abs(weight) * scale * (1 + scale);
   }
   return total;
@@ -235,12 +236,14 @@ std::vector<Numbers> shifted(std::vector<Numbers> x, const std::vector<Tensor>& 
 /// uᵀHv of the loss above, by four values of the reference.
 Real mixed_difference(const Case& c, const std::vector<Numbers>& x, const std::vector<Tensor>& u,
                       const std::vector<Tensor>& v, const Tensor& w, Real h, Real& noise) {
-  Real total = 0;
+  Real total = 0, largest = 0;  // x, where it is moved, is rounded, too
+  for (const Numbers& input : x)
+    for (const Real at : input.v) largest = std::max(largest, std::abs(at));
   noise = 0;
   for (const int a : {1, -1})
     for (const int b : {1, -1}) {
       Real size = 0;
-      total += static_cast<Real>(a * b) * curved_loss(c.reference(shifted(x, u, a * h, v, b * h)), w, size);
+      total += static_cast<Real>(a * b) * curved_loss(c.reference(shifted(x, u, a * h, v, b * h)), w, largest, size);
       noise += kReferenceRounding * size;
     }
   noise *= 2 / (h * h);  // of four values over 4h², and of the places where they are taken

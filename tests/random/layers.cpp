@@ -43,6 +43,11 @@ Conv2dGeometry draw_geometry(Draw& r, bool square, bool dilates, std::size_t mos
     g.stride = 1 + r.below(3);
     g.padding = r.below(most_padding + 1);
     g.dilation = dilates && r.chance(0.3) ? 2 : 1;
+    if (r.large && dilates && r.chance(0.3)) {  // which oneDNN may do by Winograd's method
+      g.in = g.out = 32;
+      g.kh = g.kw = 3;
+      g.n = g.stride = g.dilation = g.groups = 1;
+    }
     const std::size_t kh = g.dilation * (g.kh - 1) + 1, kw = g.dilation * (g.kw - 1) + 1;
     if (g.h + 2 * g.padding < kh || g.w + 2 * g.padding < kw) continue;
     g.oh = (g.h + 2 * g.padding - kh) / g.stride + 1;

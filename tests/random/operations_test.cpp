@@ -1,11 +1,10 @@
 // Random cases of every operation against loops over long doubles (case.hpp). A short part runs with all tests:
 //
-//   tools/test -k 'random operations'                                  the same 5,000 cases, in double and in float
-//   XTGRAD_RANDOM_CASES=100000 tools/test -k 'random operations'       minutes: as many
-//   XTGRAD_RANDOM_SEED=4711 …                                          from this seed on; each seed is one case
-//   XTGRAD_RANDOM_OPERATION=conv2d …                                   of this operation alone
-//   XTGRAD_RANDOM_WRITE=FILE …                                         writes them, for
-//   tests/reference/compare_random.py
+//   tools/test -k 'random operations'                               the same 5,000 cases, in double and in float
+//   XTGRAD_RANDOM_CASES=100000 tools/test -k 'random operations'    as many, which takes minutes
+//   XTGRAD_RANDOM_SEED=4711 …                                       from this seed on; each seed is one case
+//   XTGRAD_RANDOM_OPERATION=conv2d …                                of this operation alone
+//   XTGRAD_RANDOM_WRITE=FILE …                                      and writes them for reference/compare_random.py
 //
 // A failure says which seed it was; with that and XTGRAD_RANDOM_CASES=1 it comes back alone.
 
@@ -50,6 +49,7 @@ TEST_CASE("random operations: value, gradients and second derivatives agree with
   Tally tally;
   int failures = 0;
   for (std::uint64_t seed = first; seed < first + cases && failures < 20; ++seed) {
+    CAPTURE(seed);
     Draw draw(seed);
     const Operation& operation = list[draw.below(list.size())];
     set_num_threads(draw.large ? threads : 1);  // for small arrays they would do nothing but wait
@@ -58,7 +58,7 @@ TEST_CASE("random operations: value, gradients and second derivatives agree with
     if (write != nullptr) store(c, seed, file);
     if (failure.empty()) continue;
     ++failures;
-    FAIL_CHECK("seed " << seed << ", " << operation.name << ": " << failure);
+    FAIL_CHECK(operation.name << ": " << failure);
   }
   set_num_threads(threads);
   if (write != nullptr) save_safetensors(write, file);
@@ -131,7 +131,7 @@ TEST_CASE("random operations: the comparison finds what is wrong on purpose, by 
   CHECK(failure_of(cube(3)) == "");
   CHECK(failure_of([](V v) { return pow(v[0], 3); }) == "");
 
-  // A value: by one part in a million, in one form, at one place, of another shape.
+  // A value: by one part in 100,000, in one form, at one place, of another shape.
   CHECK(contains(failure_of([](V v) { return pow(v[0], 3) * Scalar(1.00001); }), "fused: y[0] is"));
   CHECK(contains(failure_of([](V v) { return pow(v[0], 3) * Scalar(DerivedGradients::current() ? 1.00001 : 1); }),
                  "12 wrong\n  derived: y[0] is"));
