@@ -104,7 +104,8 @@ void set_conv2d_algorithms(const std::string& text);
 std::string missing_conv2d_algorithms(std::size_t n);
 
 /// Times every algorithm that oneDNN has for this pass on arrays of its sizes: seconds, the median of `repetitions`, in
-/// the order Direct, Blocked, Winograd; unset where there is none but reference loops.
+/// the order Direct, Blocked, Winograd; unset where there is none but reference loops, and Winograd under
+/// exact_convolutions().
 std::vector<std::optional<double>> time_conv2d(const Conv2dChoice& choice, int repetitions = 9);
 
 /// The name of the code that runs a pass: oneDNN's name for its primitive, or "gemm". Where groups are computed one by

@@ -13,6 +13,7 @@ namespace xtg {
 namespace {
 
 std::atomic<Precision> current{Precision::Full};
+std::atomic<bool> exact{false};
 
 }  // namespace
 
@@ -34,5 +35,8 @@ void set_matmul_precision(Precision precision) {
           "set_matmul_precision: bfloat16 needs a float build with oneDNN and a processor with AVX512_BF16");
   current = precision;
 }
+
+bool exact_convolutions() { return exact; }
+void set_exact_convolutions(bool on) { exact = on; }
 
 }  // namespace xtg

@@ -59,6 +59,7 @@ TrainerOptions trainer_options(const Settings& s) {
 bool prepare_arithmetic(Settings& s) {
   xtg::set_num_threads(static_cast<int>(s.threads));
   xtg::set_conv2d_algorithms(s.conv_algorithms);
+  xtg::set_exact_convolutions(s.convolution == "exact");
   const bool possible = s.precision != "bf16" || xtg::bfloat16_available();
   if (!possible) s.precision = "fp32";
   xtg::set_matmul_precision(s.precision == "bf16" ? xtg::Precision::BFloat16 : xtg::Precision::Full);

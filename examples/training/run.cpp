@@ -31,6 +31,16 @@ void Run::claim() {
 
 bool Run::train(const std::atomic<bool>& stop) {
   claim();
+  const bool is_new = !directory().has_config();
+  try {
+    return train_claimed(stop);
+  } catch (...) {
+    if (is_new && !directory().has_checkpoint()) directory().forget();
+    throw;
+  }
+}
+
+bool Run::train_claimed(const std::atomic<bool>& stop) {
   directory().write_config(config_);
   directory().add_machine(describe_machine());
   saved_at_ = std::chrono::steady_clock::now();

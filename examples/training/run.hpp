@@ -24,7 +24,8 @@ class Run {
   /// Claims the directory. Throws as RunDirectory::claim does, and xtg::ValueError if a new run's directory holds one.
   void claim();
   /// Claims the directory, then trains to the end and returns true; or, after `stop` became true, saves and returns
-  /// false. Saves as well before it throws DivergedError.
+  /// false. Saves as well before it throws DivergedError. A new run that fails before its first checkpoint leaves no
+  /// files.
   bool train(const std::atomic<bool>& stop);
 
   /// What the network, or the average of its weights if the training keeps one, says of the test images.
@@ -40,6 +41,7 @@ class Run {
   bool plotted() const { return plotted_; }
 
  private:
+  bool train_claimed(const std::atomic<bool>& stop);
   void restore(const xtg::nn::Checkpoint& checkpoint);
   void save();
   void write_results();

@@ -19,11 +19,13 @@ bool exists(const std::string& path) {
   return fs::exists(path, error);
 }
 
-void make_directories(const fs::path& path) {
+/// Whether there was something to make.
+bool make_directories(const fs::path& path) {
   std::error_code error;
-  fs::create_directories(path, error);
+  const bool made = fs::create_directories(path, error);
   xtg::require<xtg::FormatError>(!error, "{}: cannot make this directory: {}", path.string(), error.message());
   xtg::require<xtg::FormatError>(fs::is_directory(path, error), "{} is not a directory", path.string());
+  return made;
 }
 
 }  // namespace
@@ -51,7 +53,7 @@ void RunDirectory::require_no_run() const {
 void RunDirectory::claim() {
   if (claimed()) return;
   if (numbered_) return claim_next_number();
-  make_directories(path_);
+  made_ = make_directories(path_);
   lock_ = std::make_shared<DirectoryLock>(path_);
 }
 
@@ -73,7 +75,14 @@ void RunDirectory::claim_next_number() {
     }
     path_ = path;
     numbered_ = false;
+    made_ = true;
   }
+}
+
+void RunDirectory::forget() const {
+  std::error_code error;  // what cannot be removed stays
+  for (const std::string& path : {config_path(), machine_path(), layers_path()}) fs::remove(path, error);
+  if (made_) fs::remove(path_, error);  // if it is empty
 }
 
 void RunDirectory::write_config(const std::string& text) const { xtg::write_file(config_path(), text); }
@@ -102,6 +111,8 @@ void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) c
 std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {
   std::vector<xtg::nn::EpochResult> epochs;
   const auto rows = parse_csv(xtg::read_file(metrics_path()), metrics_path());
+  xtg::require<xtg::FormatError>(!rows.empty() && fmt::format("{}", fmt::join(rows[0], ",")) == metrics_columns,
+                                 "{}: expected the header {}", metrics_path(), metrics_columns);
   for (std::size_t r = 1; r < rows.size(); ++r) {
     epochs.push_back(parse_metrics(rows[r], 0, fmt::format("{}:{}", metrics_path(), r + 1)));
   }

@@ -44,6 +44,10 @@ class RunDirectory {
   void claim();
   bool claimed() const { return lock_ != nullptr; }
 
+  /// Removes what a run has written before its first checkpoint, and the directory if claim() made it: so the same can
+  /// be tried again, with other settings.
+  void forget() const;
+
   /// Throw xtg::FormatError that names the file and the system's reason.
   void write_config(const std::string& text) const;
   void write_metrics(const std::vector<xtg::nn::EpochResult>& epochs) const;
@@ -60,6 +64,7 @@ class RunDirectory {
 
   std::string path_;
   bool numbered_ = false;  // path_ is only its beginning yet
+  bool made_ = false;      // the directory was not there
   std::shared_ptr<const DirectoryLock> lock_;
 };
 

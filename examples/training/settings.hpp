@@ -10,7 +10,6 @@
 #include <variant>
 #include <vector>
 
-
 struct Settings {
   // Data
   std::string dataset = "shapes", labels = "fine", data = "data";
@@ -38,7 +37,7 @@ struct Settings {
   double label_smoothing = 0, clip_norm = 0, ema = 0;
   bool flip_test = false;
   std::int64_t seed = 0;
-  std::string gradients = "fused", precision = "fp32", conv_algorithms;
+  std::string gradients = "fused", precision = "fp32", convolution = "fast", conv_algorithms;
   // Run
   std::int64_t threads = 1;
   double save_every = 60;        // seconds
@@ -62,6 +61,9 @@ struct Field {
 };
 
 const std::vector<Field>& fields();
+
+/// Throws xtg::FormatError, "where: there is no setting 'nrom': did you mean norm?", unless a field has this name.
+void require_setting(const std::string& name, const std::string& where);
 
 /// Settings that somebody gave, by name; what is not in it takes its default.
 using Value = std::variant<std::string, std::int64_t, double, bool>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <system_error>
 #include <utility>
 
 #include "tensor/create.hpp"
@@ -78,7 +79,11 @@ void Loader::start(std::size_t epoch, std::size_t first_batch) {
   } else {
     std::iota(order_.begin(), order_.end(), 0u);
   }
-  thread_ = std::thread(&Loader::prepare, this, first_batch);
+  try {
+    thread_ = std::thread(&Loader::prepare, this, first_batch);
+  } catch (const std::system_error& error) {
+    throw std::system_error(error.code(), "loader: cannot start its thread");
+  }
 }
 
 bool Loader::next(Batch& batch) {

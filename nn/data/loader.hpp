@@ -66,7 +66,7 @@ class Loader {
   std::size_t batches() const;
 
   /// Begins the epoch, at batch `first_batch` (to resume in the middle); an epoch under way is given up.
-  /// Throws ValueError if `first_batch` is more than batches().
+  /// Throws ValueError if `first_batch` is more than batches(), std::system_error where no thread can be started.
   void start(std::size_t epoch, std::size_t first_batch = 0);
 
   /// Moves the next batch into `batch`, waiting for it if need be; false at the end of the epoch, or before any

@@ -70,13 +70,14 @@ Conv2dAlgorithm table_algorithm(const Conv2dGeometry& g, Conv2dPass pass, bool b
 }
 
 Conv2dAlgorithm chosen_algorithm(const Conv2dGeometry& g, Conv2dPass pass, bool bfloat16) {
+  Conv2dAlgorithm algorithm = table_algorithm(g, pass, bfloat16);
   Tuned& t = tuned();
   {
     const std::lock_guard<std::mutex> lock(t.mutex);
     const auto found = t.algorithms.find(key_of(g, pass, bfloat16));
-    if (found != t.algorithms.end()) return found->second;
+    if (found != t.algorithms.end()) algorithm = found->second;
   }
-  return table_algorithm(g, pass, bfloat16);
+  return algorithm == Conv2dAlgorithm::Winograd && exact_convolutions() ? Conv2dAlgorithm::Direct : algorithm;
 }
 
 }  // namespace xtg::kernels
@@ -184,6 +185,7 @@ std::vector<std::optional<double>> time_conv2d(const Conv2dChoice& choice, int r
   set_matmul_precision(choice.bfloat16 ? Precision::BFloat16 : Precision::Full);
   for (std::size_t k = 0; k < seconds.size(); ++k) {
     const auto algorithm = static_cast<Conv2dAlgorithm>(k);
+    if (algorithm == Conv2dAlgorithm::Winograd && exact_convolutions()) continue;
     const std::string name = kernels::onednn_implementation(g, choice.pass, algorithm, choice.bfloat16);
     if (name.empty() || kernels::is_reference(name)) continue;
     set_conv2d_algorithm(choice, algorithm);

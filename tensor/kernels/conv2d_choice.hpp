@@ -9,7 +9,7 @@
 
 namespace xtg::kernels {
 
-/// What the table says, or what set_conv2d_algorithm put in its place.
+/// What the table says, or what set_conv2d_algorithm put in its place; never Winograd under exact_convolutions().
 Conv2dAlgorithm chosen_algorithm(const Conv2dGeometry& geometry, Conv2dPass pass, bool bfloat16);
 
 /// What the table says.

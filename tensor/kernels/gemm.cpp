@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "tensor/allocator.hpp"
 #include "tensor/kernels/onednn_gemm.hpp"
+#include "tensor/parallel.hpp"
 
 #ifdef XTGRAD_OPENBLAS
+#include <mutex>
 #include <xtensor-blas/xblas.hpp>
 #if __has_include(<xtensor/containers/xadapt.hpp>)
 #include <xtensor/containers/xadapt.hpp>
@@ -14,6 +17,37 @@
 #endif
 
 namespace xtg::kernels {
+
+#ifdef XTGRAD_OPENBLAS
+namespace {
+
+/// A product that OpenBLAS runs. Each of those that run at once works in a buffer of its own, which OpenBLAS keeps for
+/// the next. Where it cannot have one it tries again for ever, so there must be room before it asks.
+class Product {
+ public:
+  Product() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (running == buffers) {
+      require_address_space();
+      memory::require_room("OpenBLAS", kOpenBlasBuffer);
+      ++buffers;
+    }
+    ++running;
+  }
+  ~Product() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    --running;
+  }
+  Product(const Product&) = delete;
+  Product& operator=(const Product&) = delete;
+
+ private:
+  static inline std::mutex mutex;  // not held while a product runs
+  static inline int running = 0, buffers = 0;
+};
+
+}  // namespace
+#endif
 
 void gemm_naive(std::size_t m, std::size_t n, std::size_t k, const Scalar* a, bool transpose_a, const Scalar* b,
                 bool transpose_b, Scalar* c, bool accumulate) {
@@ -35,6 +69,7 @@ void gemm(std::size_t m, std::size_t n, std::size_t k, const Scalar* a, bool tra
 #ifdef XTGRAD_OPENBLAS
   if (k > 0) {
     using xt::layout_type;
+    const Product product;
     const auto rows_a = transpose_a ? k : m, columns_a = transpose_a ? m : k;
     const auto rows_b = transpose_b ? n : k, columns_b = transpose_b ? k : n;
     const auto A = xt::adapt<layout_type::row_major>(a, rows_a * columns_a, xt::no_ownership(),

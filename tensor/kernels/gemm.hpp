@@ -6,6 +6,9 @@
 
 namespace xtg::kernels {
 
+/// What OpenBLAS takes for each product that runs, and for each of its threads: its BUFFER_SIZE on x86-64, and a page.
+constexpr std::size_t kOpenBlasBuffer = (std::size_t{128} << 20) + 4096;
+
 /// C (m, n) = A (m, k) · B (k, n), or C += with `accumulate`; row-major. transpose_a: A is stored as (k, m);
 /// transpose_b: B is stored as (n, k). By BLAS through xtensor-blas; without OpenBLAS by a plain loop. Under
 /// Precision::BFloat16 by oneDNN.

@@ -21,6 +21,10 @@ namespace xtg::kernels {
 /// oneDNN's name for the processor. Never destroyed, as operations may run in destructors at exit.
 const dnnl::engine& cpu_engine();
 
+/// Throws OutOfMemoryError where there is little memory: oneDNN writes the code of a primitive to memory that it does
+/// not check, and crashes. A primitive and its reorders take a few MB.
+inline void require_room() { memory::require_room("oneDNN", std::size_t{32} << 20); }
+
 /// Attributes of all our primitives: with `accumulate` the result is added to what the array has.
 dnnl::primitive_attr attributes(bool accumulate = false);
 

@@ -167,6 +167,7 @@ PlanPtr plan_for(const Request& request) {
     c.plans.clear();
   }
   PlanPtr plan;
+  require_room();
   try {
     plan = make_plan(request);
     c.order.emplace_back(key, plan);

@@ -59,7 +59,10 @@ PlanPtr plan_for(std::size_t m, std::size_t n, std::size_t k, bool transpose_a, 
   if (all.plans.size() >= kMaxPlans) all.plans.clear();
   const auto threads = static_cast<std::size_t>(num_threads());  // a primitive splits its sums for them
   PlanPtr& plan = all.plans[{m, n, k, transpose_a, transpose_b, accumulate, threads}];
-  if (plan == nullptr) plan = make_plan(m, n, k, transpose_a, transpose_b, accumulate);
+  if (plan == nullptr) {
+    require_room();
+    plan = make_plan(m, n, k, transpose_a, transpose_b, accumulate);
+  }
   return plan;
 }
 

@@ -212,6 +212,17 @@ refused 'a damaged PNG' 'cut.png: a damaged PNG file: *' whole image.png cut.png
 refused 'photographs that are not there' '*there is no directory data*' photographs
 refused '--csv with images' '--csv is for the test images*' whole image.png --csv other.csv
 refused '--csv that cannot be written' 'nowhere/matrix.csv: cannot write: *' whole --csv nowhere/matrix.csv
+mkdir place
+refused '--csv is a directory' '--csv needs the name of a file, and place is a directory' whole --csv place
+refused '--csv without a name' '--csv needs the name of a file, got an empty one (see --help)' whole --csv ''
+refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' whole --data ''
+refused 'an empty word' 'expected a name, got an empty one (see --help)' ''
+refused 'a flag with a value' "--flip takes no value, or =true or =false, got '2x' (see --help)" whole --flip=2x
+refused 'an option without its value' '--csv needs a value behind it, got --flip (see --help)' whole --csv --flip
+refused 'an option nearly right' 'there is no option --flpi: did you mean --flip? (see --help)' whole --flpi
+long=$(printf 'x%.0s' {1..5000})
+refused 'a name too long' "xxx*x…" "$long"
+refused 'a file in a place of no files' '/proc/x: cannot write: *' whole --csv /proc/x
 cp -r whole damaged
 truncate -s -1000 damaged/checkpoint.safetensors
 refused 'damaged checkpoint' '*damaged/checkpoint.safetensors*' damaged

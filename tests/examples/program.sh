@@ -74,7 +74,11 @@ undefined_variables() {
 # plain_picture FILE: an SVG in colours that every viewer shows; many know no variables, and draw in black.
 plain_picture() { grep -q '</svg>' "$1" && grep -qE '(fill|stroke|color)=.#|rgb\(' "$1" && ! grep -qF 'var(' "$1"; }
 
-one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* ]]; }
+# A line that a terminal can show: no control characters, and not all of what came.
+one_line() {
+  [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* && $(wc -c < errors) -lt 2100 ]] &&
+    ! LC_ALL=C grep -q '[[:cntrl:]]' errors
+}
 
 # Everything in the working directory, how large it is and when it was written.
 files() { find . -mindepth 1 -not -path ./output -not -path ./errors -printf '%p %s %T@\n' | sort; }

@@ -159,5 +159,17 @@ truncate -s -1000 plain/checkpoint.safetensors
 refused 'a damaged checkpoint' '*plain/checkpoint.safetensors*' plain
 run --help
 check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--out' output)" -gt 0
+mkdir place
+refused '--out is a directory' '--out needs the name of a file, and place is a directory' run --out place
+refused 'two runs' "expected one directory, got 'plain' besides (see --help)" run plain
+refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' run --data ''
+refused 'an option nearly right' 'there is no option --oput: did you mean --out? (see --help)' run --oput x
+for epoch in 1e41 -5 nan 1000001; do
+  rm -rf wrong-layers
+  cp -r run wrong-layers
+  printf '%s\n%s\n' epoch,layer,array,mean,sd,zeros,q1,q5,q25,q50,q75,q95,q99 \
+    "$epoch,conv1,convolution,1,1,0,0,0,0,0,0,0,0" > wrong-layers/layers.csv
+  refused "epoch $epoch in layers.csv" "wrong-layers/layers.csv:2: expected an epoch from 0 to 1000000, got '$epoch'" wrong-layers
+done
 
 exit $((failures > 0))

@@ -2,8 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tensor/create.hpp"
 #include "tensor/kernels/conv2d_choice.hpp"
 #include "tensor/kernels/onednn_conv2d.hpp"
+#include "tensor/precision.hpp"
 #include "tests/conv2d_algorithms.hpp"
 #include "tests/precision.hpp"
 #include "tests/testing.hpp"
@@ -153,6 +159,114 @@ TEST_CASE("conv2d algorithms: one that is set is what runs, for any number of im
         if (another != pass)
           CHECK(kernels::chosen_algorithm(g, another, false) == kernels::table_algorithm(g, another, false));
     }
+}
+
+namespace {
+
+/// For its lifetime.
+struct Exact {
+  explicit Exact(bool on) : before(exact_convolutions()) { set_exact_convolutions(on); }
+  ~Exact() { set_exact_convolutions(before); }
+  bool before;
+};
+
+/// 3x3 and stride 1, as the table gives Winograd to it; images of 16x16 in tiles of 4x4.
+Conv2dGeometry square(std::size_t channels) {
+  return conv2d_geometry({2, 16, 16, channels}, {channels, 3, 3, channels}, 1, 1);
+}
+
+/// The largest |a − b|, and |a| with b null, of image 0 where neither row nor column is within a pixel of 7.
+double far_from_the_middle(const Tensor& a, const Tensor* b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < 16; ++i)
+    for (std::size_t j = 0; j < 16; ++j)
+      for (std::size_t c = 0; c < a.shape()[3]; ++c)
+        if (i < 6 || i > 8 || j < 6 || j > 8) {
+          const double difference =
+              static_cast<double>(a(0, i, j, c)) - (b ? static_cast<double>((*b)(0, i, j, c)) : 0);
+          largest = std::isnan(difference) ? INFINITY : std::max(largest, std::abs(difference));
+        }
+  return largest;
+}
+
+/// What docs/performance.md says of Winograd's accuracy, of the convolution of x, or its backward on dy.
+struct Accuracy {
+  double normal, outlier, zeros, infinity;
+};
+Accuracy accuracy(Conv2dPass pass, const Conv2dGeometry& g) {
+  const bool forward = pass == Conv2dPass::Forward;
+  const Tensor x = normal(g.input_shape(), 1);
+  Tensor w = normal(g.weight_shape(), 2);
+  for (Scalar& v : w) v *= std::sqrt(Scalar(2) / Scalar(9 * g.in));  // as a network begins (He et al. 2015)
+  const auto run = [&](const Tensor& t) {
+    return forward ? conv2d(t, w, nullptr, 1, 1) : conv2d_backward_input(t, w, g);
+  };
+  const NaiveConv2d naive(x, w, nullptr, x, g);
+  const Tensor y = run(x);
+  Accuracy result{l2_error(y, forward ? naive.y : naive.dx), 0, 0, 0};
+  Tensor changed = x;
+  changed(0, 7, 7, 3) = Scalar(1e6);
+  result.outlier = far_from_the_middle(run(changed), &y);
+  changed(0, 7, 7, 3) = std::numeric_limits<Scalar>::infinity();
+  result.infinity = far_from_the_middle(run(changed), &y);
+  changed = zeros(g.input_shape());
+  for (std::size_t c = 0; c < g.in; ++c) changed(0, 7, 7, c) = 1000 * x(0, 7, 7, c);
+  result.zeros = far_from_the_middle(run(changed), nullptr);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d algorithms: exact, an output depends on its window alone, and zeros give 0") {
+  const KeepAlgorithms keep;
+  for (const Conv2dPass pass : {Conv2dPass::Forward, Conv2dPass::BackwardInput})
+    for (const std::size_t channels : {32, 64}) {
+      const Conv2dGeometry g = square(channels);
+      CAPTURE(to_string(pass));
+      CAPTURE(channels);
+      for (const bool set : {false, true}) {  // by the table, and where somebody asked for Winograd
+        set_conv2d_algorithms("");
+        if (set) set_conv2d_algorithm({g, pass, false, Conv2dAlgorithm::Direct, ""}, Conv2dAlgorithm::Winograd);
+        const Exact on(true);
+        CHECK(kernels::chosen_algorithm(g, pass, false) != Conv2dAlgorithm::Winograd);
+        CHECK(!contains(conv2d_implementation(g, pass), "wino"));
+        const Accuracy exact = accuracy(pass, g);
+        CHECK(exact.normal < 5e-7);
+        CHECK(exact.outlier == 0);
+        CHECK(exact.zeros == 0);
+        CHECK(exact.infinity == 0);
+        CHECK(!time_conv2d({g, pass, false, Conv2dAlgorithm::Direct, ""}, 1)[2].has_value());
+      }
+      const Exact off(false);
+      set_conv2d_algorithms("");
+      if (onednn_name(g, pass, Conv2dAlgorithm::Winograd).empty()) continue;
+      set_conv2d_algorithm({g, pass, false, Conv2dAlgorithm::Direct, ""}, Conv2dAlgorithm::Winograd);
+      const Accuracy fast = accuracy(pass, g);  // as on the page
+      MESSAGE(to_string(pass) << ", " << channels << " channels, by Winograd: normal data " << fast.normal
+                              << ", an outlier of 1e6 " << fast.outlier << ", zeros beside normal data times 1000 "
+                              << fast.zeros << ", an infinity " << fast.infinity);
+      CHECK(fast.normal < 2e-6);
+      CHECK(fast.outlier > 0.001);
+      CHECK(fast.outlier < 10);
+      CHECK(fast.zeros > 0);
+      CHECK(fast.zeros < 0.01);
+      CHECK(fast.infinity == INFINITY);
+    }
+}
+
+TEST_CASE("conv2d algorithms: exact, the weight gradient of a channel depends on that channel alone") {
+  const Conv2dGeometry g = square(64);
+  const Exact on(true);
+  const Tensor dy = normal(g.output_shape(), 1);
+  Tensor x = normal(g.input_shape(), 2);
+  const Tensor before = conv2d_backward_weight(dy, x, g);
+  x(0, 7, 7, 3) = Scalar(1e6);
+  const Tensor after = conv2d_backward_weight(dy, x, g);
+  std::size_t changed = 0, others = 0;
+  for (std::size_t i = 0; i < after.size(); ++i)
+    if (after.data()[i] != before.data()[i]) ++(i % 64 == 3 ? changed : others);
+  CHECK(changed == 64 * 9);
+  CHECK(others == 0);
 }
 
 TEST_CASE("conv2d algorithms: as text, and back") {
