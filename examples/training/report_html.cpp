@@ -16,7 +16,7 @@ const std::array<Colour, 15> palette = {{
     {"s5", "#1b1f24", "#e6e9ec"},
     {"s6", "#b87900", "#e6b000"},
     {"s7", "#3a94cc", "#8fd0f5"},
-    {"hit", "0 114 158", "0 130 200"},  // with an opacity: rgb(var(--hit)/0.5)
+    {"hit", "0 114 178", "0 130 200"},  // with an opacity: rgb(var(--hit)/0.5)
     {"miss", "213 94 0", "213 94 0"},
 }};
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-/// A colour in light and in dark mode; a page's style sheet and its pictures have it as var(--name).
+/// A colour in light and in dark mode; pages know it as var(--name).
 struct Colour {
   const char *name, *light, *dark;
 };

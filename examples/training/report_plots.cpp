@@ -113,7 +113,7 @@ std::string line_script(const LinePlot& plot) {
     text += "end\n";
     const std::size_t symbols[] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12};
     const std::string look = fmt::format("linecolor rgb '{}' pointtype {} pointsize 0.45", colour(i), symbols[i % 10]);
-    text += fmt::format("set label {} {} at graph 1.03,{:.4f} left offset char 0.8,0 point {} textcolor rgb '{}'\n",
+    text += fmt::format("set label {} {} at graph 1.03,{:.4f} left offset char 0.8,-0.3 point {} textcolor rgb '{}'\n",
                         i + 1, gnuplot_quoted(line.name), places[i], look, text_colour);
     if (!line.low.empty())
       bands += fmt::format("$d{} using 1:3:4 with filledcurves fillcolor rgb '{}' fillstyle transparent solid 0.22, ",

@@ -25,11 +25,12 @@ struct RangePoint {
 };
 
 /// The learning-rate range test (Smith 2015, arXiv:1506.01186, 3.3): trains a clone of the classifier for `steps` steps
-/// while the rate rises from `from` to `to`, each time by the same factor. range_findings says what came of it. Each loss is smoothed with those before it, s ← smoothing·s + (1 − smoothing)·loss, over
-/// 1 − smoothing^steps. It stops early after a point above 4 times the lowest, or before a loss that is not finite.
-/// `network` is left as it is, but the loader's epoch under way is given up; its epochs 0, 1, … are gone through as far
-/// as needed. `on_step(done, steps)` is called after each step, counted from 1. Throws ValueError as clone and Sgd do,
-/// and unless 0 < from < to, both finite, 2 ≤ steps ≤ 2^48, 0 ≤ smoothing < 1.
+/// while the rate rises from `from` to `to`, each time by the same factor; range_findings reads what came of it. Each
+/// loss is smoothed with those before it, s ← smoothing·s + (1 − smoothing)·loss, over 1 − smoothing^steps. It stops
+/// early after a point above 4 times the lowest, or before a loss that is not finite. `network` is left as it is, but
+/// the loader's epoch under way is given up; its epochs 0, 1, … are gone through as far as needed. `on_step(done,
+/// steps)` is called after each step, counted from 1. Throws ValueError as clone and Sgd do, and unless 0 < from < to,
+/// both finite, 2 ≤ steps ≤ 2^48, 0 ≤ smoothing < 1.
 std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loader, const RangeOptions& options = {},
                                             const std::function<void(std::size_t, std::size_t)>& on_step = {});
 
@@ -37,7 +38,7 @@ std::vector<RangePoint> learning_rate_range(const Module& network, Loader& loade
 struct RangeFindings {
   RangePoint lowest{};             // where the smoothed loss is lowest
   double reference = 0;            // what it had to fall below, see range_findings
-  double noise = 0;                // standard deviation of the smoothed loss, by the choice of the batches alone
+  double noise = 0;                // standard deviation of the smoothed loss from the choice of batches alone
   bool fell = false;               // below the reference by more than 4 times the noise
   bool learned = false;            // and by more than a tenth of the reference
   bool turned = false;             // the loss rose again by more than 4 times the noise, or was no longer finite
