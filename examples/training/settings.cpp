@@ -99,7 +99,7 @@ const std::vector<Field>& fields() {
        "on processors that have it"},
       {"Training", "convolution", &S::convolution, Sh::ToResume, "NAME",
        "fast, or exact: without Winograd's method, by which a huge value changes outputs that do not see it, and zeros "
-       "beside large values become not quite 0; about a fifth slower where the processor has it"},
+       "beside large values become not quite 0; about a tenth slower"},
 
       {"Run", "conv-algorithms", &S::conv_algorithms, Sh::ToResume, "TEXT",
        "what --autotune chose, in place of the built-in table; to be copied, not written"},

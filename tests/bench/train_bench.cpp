@@ -53,6 +53,7 @@ Options
   --threads T       threads inside an operation, default 2
   --precision NAME  fp32 or bf16; default fp32
   --has-bf16        say whether bf16 is available, and end
+  --exact           no Winograd (set_exact_convolutions)
   --eval            forward only, in evaluation mode, off the tape
   --gradients FORM  fused, by-hand or derived; default fused
 )";
@@ -62,7 +63,7 @@ struct Settings {
   std::string norm = "batch";
   std::size_t batch = 128, steps = 10, warm_up = 4;
   int threads = 2;
-  bool evaluation = false, has_bf16 = false;
+  bool evaluation = false, exact = false, has_bf16 = false;
   std::string precision = "fp32", form = "fused";
 };
 
@@ -81,6 +82,7 @@ std::optional<Settings> parse(int argc, char** argv) {
       "--threads", [&](std::int64_t v) { result.threads = static_cast<int>(v); }, 1, 1024);
   options.text("--precision", result.precision);
   options.flag("--has-bf16", result.has_bf16);
+  options.flag("--exact", result.exact);
   options.flag("--eval", result.evaluation);
   options.text("--gradients", result.form);
   if (!options.parse(argc, argv)) {
@@ -102,6 +104,7 @@ int time_steps(const Settings& a) {
 
   set_num_threads(a.threads);
   set_matmul_precision(a.precision == "bf16" ? Precision::BFloat16 : Precision::Full);
+  set_exact_convolutions(a.exact);
   ModelOptions model = a.model;
   model.norm = parse_norm(a.norm);
   Generator random(1);

@@ -180,6 +180,14 @@ else
 fi
 refused 'a resume in a precision the run has not' '*precision is bf16, the run has fp32*' \
   --resume --precision bf16 --out whole
+run "${tiny[@]}" --epochs 1 --limit-train 64 --convolution exact --verbose --out exact
+check '--convolution exact trains, and records it' test "$status" -eq 0 -a "$(grep -cx 'convolution = "exact"' exact/config.toml)" -eq 1
+check 'without Winograd' test "$(grep -c winograd output)" -eq 0
+refused 'a resume with other convolutions' '*convolution is fast, the run has exact*' \
+  --resume --convolution fast --out exact
+refused 'a resume with convolutions the run has not' '*convolution is exact, the run has fast*' \
+  --resume --convolution exact --out whole
+refused 'wrong convolution' "*unknown convolution 'slow', expected fast, exact*" --convolution slow --out new
 refused 'wrong precision' "*unknown precision 'fp16', expected fp32, bf16*" --precision fp16 --out new
 
 algorithm='(direct|blocked|winograd) '

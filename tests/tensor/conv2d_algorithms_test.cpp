@@ -231,6 +231,7 @@ TEST_CASE("conv2d algorithms: exact, an output depends on its window alone, and 
         CHECK(kernels::chosen_algorithm(g, pass, false) != Conv2dAlgorithm::Winograd);
         CHECK(!contains(conv2d_implementation(g, pass), "wino"));
         const Accuracy exact = accuracy(pass, g);
+        if (!set) MESSAGE(to_string(pass) << ", " << channels << " channels, exact: normal data " << exact.normal);
         CHECK(exact.normal < 5e-7);
         CHECK(exact.outlier == 0);
         CHECK(exact.zeros == 0);
