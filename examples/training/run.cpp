@@ -1,6 +1,8 @@
 #include "examples/training/run.hpp"
 
 #include <algorithm>
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "autograd/grad_mode.hpp"
@@ -32,10 +34,16 @@ void Run::claim() {
 bool Run::train(const std::atomic<bool>& stop) {
   claim();
   const bool is_new = !directory().has_config();
+  const auto forget = [&] {
+    if (is_new && !directory().has_checkpoint()) directory().forget();
+  };
   try {
     return train_claimed(stop);
-  } catch (...) {
-    if (is_new && !directory().has_checkpoint()) directory().forget();
+  } catch (const std::bad_alloc&) {
+    forget();
+    throw;
+  } catch (const std::system_error&) {  // no thread to be had
+    forget();
     throw;
   }
 }
