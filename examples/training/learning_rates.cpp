@@ -58,8 +58,8 @@ void print_findings(const std::vector<RangePoint>& points, double guessing, cons
   else if (!found.fell)
     fmt::print("no advice: the network learned nothing at any rate, as far as the noise lets one see\n");
   else if (!found.learned)
-    fmt::print("no advice: the network learned too little, {:.1f} % of that loss, before the rate was too large for its "
-               "first steps; that tells little of a training\n",
+    fmt::print("no advice: the network learned too little, {:.1f} % of that loss, before the rate was too large for "
+               "its first steps; that tells little of a training\n",
                100 * fall / found.reference);
   else
     fmt::print("no advice: the loss was still falling at the largest rate\n");

@@ -84,7 +84,8 @@ RangeFindings range_findings(const std::vector<RangePoint>& points, double chanc
   RangeFindings found;
   found.lowest = *lowest;
   found.reference = std::min(chance, points[settled].loss);
-  const std::size_t quiet = std::max(static_cast<std::size_t>(lowest - points.begin()), settled);  // before any explosion
+  // Before any explosion, but enough of them.
+  const std::size_t quiet = std::max(static_cast<std::size_t>(lowest - points.begin()), settled);
   const std::vector<double> losses = single_losses(points, options.smoothing);
   found.noise = deviation({losses.begin(), losses.begin() + static_cast<std::ptrdiff_t>(quiet + 1)}) *
                 std::sqrt((1 - options.smoothing) / (1 + options.smoothing));
