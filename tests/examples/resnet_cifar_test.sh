@@ -57,7 +57,9 @@ check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--norm' output)" 
 # ------------------------------------------------------------------------------------------------------ waiting threads
 
 # started_with VARIABLE=VALUE: the environment that the program which was started found.
-started_with() { tr '\0' '\n' < "/proc/$training/environ" | grep -qx "$1"; }
+started_with() {
+  [[ /proc/$training/exe -ef $program ]] && tr '\0' '\n' < "/proc/$training/environ" | grep -qx "$1"
+}
 spinning=$(env | grep -E '^(GOMP_SPINCOUNT|OMP_WAIT_POLICY)=') || true
 unset GOMP_SPINCOUNT OMP_WAIT_POLICY
 start "${tiny[@]}" --epochs 500 --out waits
