@@ -20,8 +20,8 @@ constexpr const char* kStyle = R"(
     bgcolor="#ffffff" pad=0.2 nodesep=0.2 ranksep=0.35 labeljust=l
     style=rounded color="#9aa5b1" fontname="DejaVu Sans,Verdana,sans-serif" fontsize=11 fontcolor="#55606a"];
   node [shape=box style="rounded,filled" fontname="DejaVu Sans,Verdana,sans-serif" fontsize=12 margin="0.1,0.05"];
-  edge [color="#55606a" arrowsize=0.7 labelfontname="DejaVu Sans,Verdana,sans-serif" labelfontsize=9
-    labelfontcolor="#8a949e" labeldistance=1.3 labelangle=28];
+  edge [color="#55606a" arrowsize=0.7 labelfontname="DejaVu Sans,Verdana,sans-serif" labelfontsize=11
+    labelfontcolor="#66707a" labeldistance=1.3 labelangle=28];
 )";
 constexpr const char* kParameter = R"(fillcolor="#d9f2dd" color="#2e7d32")";
 constexpr const char* kConstant = R"(fillcolor="#eeeeee" color="#757575")";

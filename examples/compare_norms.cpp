@@ -19,6 +19,7 @@
 #include "examples/training/run.hpp"
 #include "examples/training/stop.hpp"
 #include "examples/training/text.hpp"
+#include "examples/training/waiting.hpp"
 #include "tensor/error.hpp"
 #include "tensor/file.hpp"
 
@@ -226,6 +227,7 @@ class Comparison {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   return run_program("compare_norms", [&] {
     const std::optional<GridCommandLine> line = parse_grid_command_line(argc, argv);
     if (!line) return success;

@@ -1,7 +1,6 @@
 // What a network trained by resnet_cifar has learned: accuracy of each class, confusions, calibration; or what it takes
 // your own images for. The measures are in nn/train/metrics.cpp; the texts are made in training/evaluation_text.cpp.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
@@ -10,11 +9,13 @@
 #include "examples/training/data.hpp"
 #include "examples/training/evaluation_text.hpp"
 #include "examples/training/network.hpp"
+#include "examples/training/options.hpp"
 #include "examples/training/plan.hpp"
 #include "examples/training/png.hpp"
 #include "examples/training/program.hpp"
 #include "examples/training/progress.hpp"
 #include "examples/training/resize.hpp"
+#include "examples/training/waiting.hpp"
 #include "tensor/file.hpp"
 
 namespace {
@@ -60,16 +61,18 @@ struct Arguments {
 std::optional<Arguments> parse(int argc, char** argv) {
   Arguments result;
   std::vector<std::string> paths;
-  CLI::App app;
-  app.add_option("paths", paths);
-  app.add_option("--data", result.data)->take_last();
-  app.add_option("--csv", result.csv)->take_last();
-  app.add_flag("--flip", result.flip);
-  if (!parse_options(app, argc, argv, [] { fmt::print("{}", help); })) return std::nullopt;
+  Options options;
+  options.words(paths);
+  options.path("--data", result.data);
+  options.output("--csv", result.csv);
+  options.flag("--flip", result.flip);
+  if (!options.parse(argc, argv)) {
+    fmt::print("{}", help);
+    return std::nullopt;
+  }
   xtg::require(!paths.empty(), "expected the directory of a run (see --help)");
   result.run = paths.front();
   result.images.assign(paths.begin() + 1, paths.end());
-  xtg::require(app.count("--csv") == 0 || !result.csv.empty(), "--csv needs the name of a file");
   xtg::require(result.csv.empty() || result.images.empty(), "--csv is for the test images, not for images of your own");
   return result;
 }
@@ -154,6 +157,7 @@ void report_on_own_images(const Plan& plan, const std::vector<std::string>& path
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   return run_program("evaluate", [&] {
     const std::optional<Arguments> arguments = parse(argc, argv);
     if (!arguments) return success;

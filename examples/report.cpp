@@ -1,16 +1,18 @@
 // Makes one HTML page of a run of resnet_cifar, or of a grid of compare_norms: curves, numbers, what is taken for what,
 // what happens in the layers. It needs no network and no other file. The parts are in training/report_*.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 
+#include "examples/training/options.hpp"
 #include "examples/training/program.hpp"
 #include "examples/training/report_html.hpp"
 #include "examples/training/report_parts.hpp"
+#include "examples/training/waiting.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/file.hpp"
 
 namespace {
@@ -39,13 +41,18 @@ struct Arguments {
 
 std::optional<Arguments> parse(int argc, char** argv) {
   Arguments result;
-  CLI::App app;
-  app.add_option("directory", result.directory);
-  app.add_option("--out", result.out)->take_last();
-  app.add_option("--data", result.data)->take_last();
-  if (!parse_options(app, argc, argv, [] { fmt::print("{}", help); })) return std::nullopt;
-  xtg::require(!result.directory.empty(), "expected the directory of a run or of a grid (see --help)");
-  xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a file");
+  std::vector<std::string> words;
+  Options options;
+  options.words(words);
+  options.output("--out", result.out);
+  options.path("--data", result.data);
+  if (!options.parse(argc, argv)) {
+    fmt::print("{}", help);
+    return std::nullopt;
+  }
+  xtg::require(!words.empty(), "expected the directory of a run or of a grid (see --help)");
+  xtg::require(words.size() == 1, "expected one directory, got '{}' besides (see --help)", xtg::excerpt(words.back()));
+  result.directory = words.front();
   if (result.out.empty()) result.out = (fs::path(result.directory) / "report.html").string();
   return result;
 }
@@ -84,6 +91,7 @@ Report make_report(const Arguments& arguments, Plots& plots) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   return run_program("report", [&] {
     const std::optional<Arguments> arguments = parse(argc, argv);
     if (!arguments) return success;

@@ -19,6 +19,7 @@
 #include "examples/training/run.hpp"
 #include "examples/training/stop.hpp"
 #include "examples/training/text.hpp"
+#include "examples/training/waiting.hpp"
 #include "tensor/conv2d.hpp"
 #include "tensor/error.hpp"
 
@@ -143,6 +144,7 @@ class Training {
 }  // namespace
 
 int main(int argc, char** argv) {
+  wait_without_spinning(argv);
   return run_program("resnet_cifar", [&] {
     const std::optional<CommandLine> line = parse_command_line(argc, argv);
     if (!line) return success;

@@ -151,7 +151,6 @@ void AtomicFile::flush_directory() const {
   ::close(fd);
 }
 
-// The size comes from the file system and never from the contents.
 void write_file(const std::string& path, const std::string& text) {
   AtomicFile file(path);
   file.write(text.data(), text.size());
@@ -169,7 +168,10 @@ std::string read_file(const std::string& path) {
   if (file.fd < 0) throw FormatError(fmt::format("{}: cannot open: {}", path, system_reason()));
   struct stat status;
   if (::fstat(file.fd, &status) != 0) throw FormatError(fmt::format("{}: cannot read: {}", path, system_reason()));
-  require<FormatError>(S_ISREG(status.st_mode), "{}: cannot read: not a regular file", path);
+  // In /proc there are regular files of size 0 that are not empty, some of them without end.
+  char more;
+  require<FormatError>(S_ISREG(status.st_mode) && (status.st_size > 0 || ::read(file.fd, &more, 1) == 0),
+                       "{}: cannot read: not a regular file", path);
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t have = 0;
   while (have < bytes.size()) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tools in Python answer a wrong call with one line and exit status 2, and name an option that is nearly right.
+# The tools answer a wrong call with one line and exit status 2, before they install or build anything; those in Python
+# name an option that is nearly right.
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -21,6 +22,28 @@ refused 'assignment: no folder' 'there is no folder *' grade none
 refused 'assignment: a name too long' '*' grade "$long"
 refused 'assignment: no folder can be made there' '/proc/x: *' start /proc/x/y
 refused 'assignment: nor with that name' '*' start "$long"
+
+for tool in bench get-cifar install-deps test try-arm64 try-distribution; do
+  program=$root/tools/$tool
+  refused "$tool: a long option" '*xxx*' "--$long" more
+  refused "$tool: control characters" '*31m*' $'--\e[31m\r\n'
+done
+for tool in experiments walk; do
+  program=$root/tools/$tool
+  refused "$tool: a long name" 'there is no * xxx*' "$long"
+  refused "$tool: control characters" 'there is no *31m*' $'\e[31m\r\n'
+done
+program=$root/tools/try-distribution
+refused 'try-distribution: nothing' 'expected a distribution (see --help)'
+program=$root/tools/bench
+for rounds in 0 0x2 2x 1.5 '' 99999999999999999999; do
+  refused "bench: '$rounds' rounds" '--peer: expected a number of rounds, got *' --peer "$rounds"
+done
+refused 'bench: -1 rounds' 'unknown option -1 (see --help)' --peer -1
+program=$root/tools/try-arm64
+for jobs in 0 0x2 2x '' 99999999999999999999; do
+  refused "try-arm64: '$jobs' jobs" '-j wants a number (see --help)' -j "$jobs"
+done
 
 # These are not executable: run ARGUMENTS... has the interpreter read them, the one that Debian's PyTorch serves.
 run() {

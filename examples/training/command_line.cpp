@@ -1,9 +1,8 @@
 #include "examples/training/command_line.hpp"
 
-#include <CLI/CLI.hpp>
 #include <sstream>
 
-#include "examples/training/program.hpp"
+#include "examples/training/options.hpp"
 #include "tensor/error.hpp"
 
 namespace {
@@ -84,15 +83,20 @@ void print_help() {
   fmt::print("{}", examples);
 }
 
-/// Lets `app` put what is given for `field` into `given`, the last if it is given twice; T is the type of the field.
+/// Puts what is given for `field` into `given`; T is the type of the field.
 template <class T>
-void add_option(CLI::App& app, const Field& field, Values& given) {
+void add_option(Options& options, const Field& field, Values& given) {
   const std::string option = std::string("--") + field.name;
+  const auto put = [&](const auto& value) { given[field.name] = T(value); };
   if constexpr (std::is_same_v<T, bool>) {
-    const std::string no = is_on(field) ? fmt::format(",!--no-{}", field.name) : "";
-    app.add_flag_function(option + no, [&](std::int64_t count) { given[field.name] = count > 0; })->take_last();
+    options.flag(option, put);
+    if (is_on(field)) options.flag(fmt::format("--no-{}", field.name), [put](bool value) { put(!value); });
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    options.whole(option, put);
+  } else if constexpr (std::is_same_v<T, double>) {
+    options.real(option, put);
   } else {
-    app.add_option_function<T>(option, [&](const T& value) { given[field.name] = value; })->take_last();
+    options.text(option, put);
   }
 }
 
@@ -100,28 +104,32 @@ void add_option(CLI::App& app, const Field& field, Values& given) {
 
 std::optional<CommandLine> parse_command_line(int argc, char** argv) {
   CommandLine result;
-  CLI::App app;
+  Options options;
   for (const Field& field : fields()) {
-    std::visit([&](auto member) { add_option<std::decay_t<decltype(Settings().*member)>>(app, field, result.given); },
-               field.member);
+    std::visit(
+        [&](auto member) { add_option<std::decay_t<decltype(Settings().*member)>>(options, field, result.given); },
+        field.member);
   }
-  app.add_flag_function("--derived", [&](std::int64_t) { result.given["gradients"] = std::string("derived"); });
-  app.add_option("--out", result.out)->take_last();
-  app.add_option("--runs", result.runs)->take_last();
-  app.add_option("--config", result.config)->take_last();
-  app.add_flag("--resume", result.resume);
-  app.add_flag("--eval", result.eval);
-  app.add_flag("--lr-range", result.lr_range);
-  app.add_flag("--verbose", result.verbose);
-  app.add_flag("--autotune", result.autotune);
-  if (!parse_options(app, argc, argv, [] { print_help(); })) return std::nullopt;
+  options.flag("--derived", [&](bool derived) {
+    result.given.insert_or_assign("gradients", std::string(derived ? "derived" : "fused"));
+  });
+  options.path("--out", result.out);
+  options.path("--runs", result.runs);
+  options.path("--config", result.config, "file");
+  options.flag("--resume", result.resume);
+  options.flag("--eval", result.eval);
+  options.flag("--lr-range", result.lr_range);
+  options.flag("--verbose", result.verbose);
+  options.flag("--autotune", result.autotune);
+  if (!options.parse(argc, argv)) {
+    print_help();
+    return std::nullopt;
+  }
   xtg::require(!result.resume || !result.eval, "--resume goes on training and --eval does not: give one of them");
   xtg::require(!result.lr_range || !(result.resume || result.eval),
                "--lr-range looks for the learning rate of a new run: give it without --resume and --eval");
   xtg::require(!result.autotune || !(result.resume || result.eval),
                "--autotune is for a new run: one that goes on keeps the convolutions that it began with");
-  xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
-  xtg::require(!result.runs.empty(), "--runs needs the name of a directory");
   xtg::require(!(result.resume || result.eval) || !result.out.empty(), "{} needs --out and the directory of the run",
                result.resume ? "--resume" : "--eval");
   return result;

@@ -1,8 +1,6 @@
 // Settings as TOML (https://toml.io), and back.
 #include <toml++/toml.h>
 
-#include <algorithm>
-
 #include "examples/training/settings.hpp"
 #include "examples/training/toml_value.hpp"
 #include "tensor/error.hpp"
@@ -31,14 +29,6 @@ std::string toml_value(const std::string& text) {
 
 }  // namespace
 
-Value to_value(const toml::node& node, const std::string& source, const std::string& name) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* whole = node.as_integer()) return whole->get();
-  if (const auto* number = node.as_floating_point()) return number->get();
-  if (const auto* flag = node.as_boolean()) return flag->get();
-  throw xtg::FormatError(fmt::format("{}: {} is neither a text nor a number nor true or false", source, name));
-}
-
 std::string to_config(const Settings& settings) {
   std::string text =
       "# All settings of a run of resnet_cifar; --config FILE repeats it. resnet_cifar --help explains them.\n";
@@ -56,18 +46,11 @@ std::string to_toml(const Value& value) {
 }
 
 Values parse_config(const std::string& text, const std::string& source) {
-  toml::table table;
-  try {
-    table = toml::parse(text, source);
-  } catch (const toml::parse_error& error) {
-    throw xtg::FormatError(fmt::format("{}:{}: {}", source, error.source().begin.line, error.description()));
-  }
+  const toml::table table = parse_toml(text, source);
   Values values;
   for (const auto& [key, node] : table) {
     const auto [name, value] = renamed(std::string(key.str()), to_value(node, source, std::string(key.str())));
-    const bool known =
-        std::any_of(fields().begin(), fields().end(), [&n = name](const Field& field) { return field.name == n; });
-    xtg::require<xtg::FormatError>(known, "{}: there is no setting '{}'", source, name);
+    require_setting(name, source);
     xtg::require<xtg::FormatError>(values.emplace(name, value).second, "{}: {} is given twice", source, name);
   }
   return values;

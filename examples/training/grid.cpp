@@ -7,12 +7,16 @@
 
 #include "examples/training/toml_value.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/file.hpp"
 
+using xtg::excerpt;
 using xtg::FormatError;
 using xtg::require;
 
 namespace {
+
+constexpr std::size_t most_cells = 10'000;
 
 struct Axis {
   std::string key;
@@ -29,19 +33,23 @@ std::string as_text(const Settings& settings, const std::string& key) {
   return std::visit([&](auto member) { return fmt::format("{}", settings.*member); }, field->member);
 }
 
-void require_setting(const std::string& key, const std::string& where) {
-  const bool known =
-      std::any_of(fields().begin(), fields().end(), [&](const Field& field) { return field.name == key; });
-  require<FormatError>(known, "{}: there is no setting '{}'", where, key);
-}
-
 /// A cell's name is a directory's, and a field of a CSV file.
 void check_text(const std::string& text, const std::string& where) {
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '+';
-  });
+  const bool plain =
+      text.find_first_not_of('.') != std::string::npos && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return (c < 0x80 && std::isalnum(c)) || c == '-' || c == '_' || c == '.' || c == '+';
+      });
   require<FormatError>(plain, "{}: '{}' cannot be part of a directory's name: only letters, digits and - _ . + can",
-                       where, text);
+                       where, excerpt(text));
+}
+
+/// That of a grid or a cell: of a file, or of a directory with the results.
+void require_name(const std::string& name, const std::string& where, const char* what) {
+  const std::size_t longest = 200;  // Linux allows 255 bytes, and files are first written under a longer name
+  require<FormatError>(name.size() <= longest, "{}: {} '{}' is longer than {} bytes", where, what, excerpt(name),
+                       longest);
+  require<FormatError>(!name.empty() && name.find_first_not_of('.') != std::string::npos,
+                       "{}: {} '{}' cannot be the name of a directory", where, what, name);
 }
 
 Axis read_axis(const std::string& given_key, const toml::node& node, const std::string& where) {
@@ -103,6 +111,7 @@ PlannedCell make_cell(const std::vector<Axis>& axes, const std::vector<Value>& v
     cell.given[axes[i].key] = values[i];
     cell.name += fmt::format("{}{}={}", i == 0 ? "" : ",", axes[i].key, as_text(values[i]));
   }
+  require_name(cell.name, where, "the cell");
   try {
     cell.settings = resolve(cell.given);
   } catch (const std::exception& error) {
@@ -142,16 +151,11 @@ std::vector<std::string> columns_of(const std::vector<std::string>& keys, const 
 
 Grid read_grid(const std::string& path, const Values& over) {
   const std::string text = xtg::read_file(path);
-  toml::table table;
-  try {
-    table = toml::parse(text, path);
-  } catch (const toml::parse_error& error) {
-    throw FormatError(fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
-  }
+  const toml::table table = parse_toml(text, path);
   for (const auto& entry : table) {
     const std::string key(entry.first.str());
     require<FormatError>(key == "settings" || key == "grid", "{}: '{}' belongs into [settings] or a [[grid]]", path,
-                         key);
+                         excerpt(key));
   }
 
   Values common;
@@ -170,12 +174,16 @@ Grid read_grid(const std::string& path, const Values& over) {
   const toml::array* grids = table.contains("grid") ? table.get("grid")->as_array() : nullptr;
   require<FormatError>(grids && !grids->empty(), "{}: there is no [[grid]], and so no cell", path);
   Grid result{std::filesystem::path(path).stem().string(), {}};
+  require_name(result.name, path, "this file's name, which its results will have without .toml,");
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < grids->size(); ++i) {
     const std::string where = fmt::format("{}: [[grid]] {}", path, i + 1);
     const toml::table* grid = grids->get(i)->as_table();
     require<FormatError>(grid, "{} is no table", where);
     const std::vector<Axis> axes = read_axes(*grid, where);
+    std::size_t room = most_cells - result.cells.size();
+    for (const Axis& axis : axes) room /= axis.values.size();
+    require<FormatError>(room > 0, "{}: more than {} cells are too many for one grid", where, most_cells);
     for (const Axis& axis : axes) {
       if (std::find(keys.begin(), keys.end(), axis.key) == keys.end()) keys.push_back(axis.key);
     }

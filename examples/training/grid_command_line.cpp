@@ -1,9 +1,8 @@
 #include "examples/training/grid_command_line.hpp"
 
-#include <CLI/CLI.hpp>
-
-#include "examples/training/program.hpp"
+#include "examples/training/options.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace {
 
@@ -50,21 +49,25 @@ Examples
 
 std::optional<GridCommandLine> parse_grid_command_line(int argc, char** argv) {
   GridCommandLine result;
-  CLI::App app;
-  app.add_option("GRID.toml", result.grid);
-  app.add_option("--out", result.out)->take_last();
-  app.add_option("--only", result.only)->take_last();
-  app.add_option("--curves", result.curves)->take_last();
-  app.add_flag("--list", result.list);
-  app.add_flag("--table", result.table);
-  app.add_option_function<std::string>("--data", [&](const std::string& v) { result.given["data"] = v; })->take_last();
-  app.add_option_function<std::int64_t>("--threads", [&](std::int64_t v) { result.given["threads"] = v; })->take_last();
-  app.add_option_function<double>("--save-every", [&](double v) { result.given["save-every"] = v; })->take_last();
-  if (!parse_options(app, argc, argv, [] { fmt::print("{}", help); })) return std::nullopt;
-  xtg::require(!result.grid.empty(), "which grid? Name its file, such as docs/experiments/norms.toml (see --help)");
-  xtg::require(result.list + result.table + app.count("--curves") <= 1,
+  std::vector<std::string> words;
+  Options options;
+  options.words(words);
+  options.path("--out", result.out);
+  options.text("--only", result.only);
+  options.output("--curves", result.curves);
+  options.flag("--list", result.list);
+  options.flag("--table", result.table);
+  options.text("--data", [&](const std::string& v) { result.given["data"] = v; });
+  options.whole("--threads", [&](std::int64_t v) { result.given["threads"] = v; });
+  options.real("--save-every", [&](double v) { result.given["save-every"] = v; });
+  if (!options.parse(argc, argv)) {
+    fmt::print("{}", help);
+    return std::nullopt;
+  }
+  xtg::require(!words.empty(), "which grid? Name its file, such as docs/experiments/norms.toml (see --help)");
+  xtg::require(words.size() == 1, "expected one grid, got '{}' besides (see --help)", xtg::excerpt(words.back()));
+  result.grid = words.front();
+  xtg::require(result.list + result.table + !result.curves.empty() <= 1,
                "--list, --table and --curves are views: give one of them");
-  xtg::require(app.count("--curves") == 0 || !result.curves.empty(), "--curves needs the name of a file");
-  xtg::require(app.count("--out") == 0 || !result.out.empty(), "--out needs the name of a directory");
   return result;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/file.hpp"
 #include "tensor/precision.hpp"
 
@@ -71,7 +72,7 @@ GridCell GridDirectory::read_cell(std::size_t i) const {
   if (directory.has_metrics()) result.epochs = directory.read_metrics();
   if (failed) {
     const std::string text = xtg::read_file(outcome_path(directory));
-    result.reason = text.substr(0, text.find('\n'));
+    result.reason = xtg::excerpt(text.substr(0, text.find('\n')), 500);
     result.outcome = text.substr(0, text.find_first_of(" :\n"));
     require<FormatError>(result.outcome == "diverged" || result.outcome == "refused",
                          "{}: expected a line that begins with diverged or refused", outcome_path(directory));
@@ -95,7 +96,7 @@ void GridDirectory::keep(const GridCell& before) {
   for (const auto& [key, value] : before.axes) {
     for (const auto& [own_key, own_value] : found->axes) {
       require(key != own_key || value == own_value, "{}: {} of cell {} is {}, in the grid {}", csv_path(), key,
-              before.name, value, own_value);
+              before.name, xtg::excerpt(value), own_value);
     }
   }
   const auto epochs = cells()[static_cast<std::size_t>(found - results_.begin())].settings.epochs;

@@ -6,6 +6,7 @@
 
 #include "examples/training/metrics.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/file.hpp"
 
 using xtg::FormatError;
@@ -32,7 +33,7 @@ std::string reason(const std::string& csv, const std::string& cell) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return "";
   const std::string text = xtg::read_file(path);
-  return text.substr(0, text.find('\n'));
+  return xtg::excerpt(text.substr(0, text.find('\n')), 500);
 }
 
 }  // namespace
@@ -55,10 +56,13 @@ std::vector<GridCell> read_grid_results(const std::string& path) {
     const std::string where = fmt::format("{}:{}", path, r + 1);
     auto cell = std::find_if(cells.begin(), cells.end(), [&](const GridCell& c) { return c.name == row[0]; });
     if (cell == cells.end()) {
+      const bool inside = row[0].find_first_not_of('.') != std::string::npos && row[0].find('/') == std::string::npos;
+      require<FormatError>(inside && xtg::excerpt(row[0], 255) == row[0], "{}: '{}' is no name of a cell", where,
+                           xtg::excerpt(row[0]));
       GridCell added{row[0], {}, row[outcome], "", {}};
       require<FormatError>(added.outcome == "finished" || added.outcome == "unfinished" ||
                                added.outcome == "diverged" || added.outcome == "refused",
-                           "{}: '{}' is no outcome", where, added.outcome);
+                           "{}: '{}' is no outcome", where, xtg::excerpt(added.outcome));
       for (std::size_t i = 1; i < outcome; ++i) added.axes.emplace_back(header[i], row[i]);
       if (added.outcome == "diverged" || added.outcome == "refused") added.reason = reason(path, added.name);
       cell = cells.insert(cells.end(), std::move(added));

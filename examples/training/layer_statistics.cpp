@@ -1,16 +1,17 @@
 #include "examples/training/layer_statistics.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <limits>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "autograd/grad_mode.hpp"
 #include "examples/training/metrics.hpp"
+#include "examples/training/number.hpp"
 #include "nn/conv2d.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/file.hpp"
 
 using namespace xtg;
@@ -89,16 +90,6 @@ std::map<std::uint64_t, Place> find_layers(const Variable& output) {
   return places;
 }
 
-double parse_number(const std::string& text, const std::string& where) {
-  if (text == "nan" || text == "-nan") return std::numeric_limits<double>::quiet_NaN();
-  if (text == "inf" || text == "-inf") return std::numeric_limits<double>::infinity() * (text[0] == '-' ? -1 : 1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require<FormatError>(error == std::errc() && end == text.data() + text.size(), "{}: expected a number, got '{}'",
-                       where, text);
-  return value;
-}
-
 std::string header() {
   std::string text = "epoch,layer,array,mean,sd,zeros";
   for (const int percent : layer_quantiles) text += fmt::format(",q{}", percent);
@@ -156,11 +147,10 @@ std::vector<std::size_t> parse_layer_epochs(const std::string& text, std::size_t
   result.push_back(0);
   std::istringstream parts(text + ",");
   for (std::string part; std::getline(parts, part, ',');) {
-    std::size_t epoch = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), epoch);
-    require(error == std::errc() && end == part.data() + part.size() && epoch <= epochs,
-            "layer-statistics: expected epochs of 0 to {} such as 1,5,20, got '{}'", epochs, text);
-    result.push_back(epoch);
+    const std::optional<std::int64_t> epoch = whole_number(part);
+    require(epoch && *epoch >= 0 && *epoch <= static_cast<std::int64_t>(epochs),
+            "layer-statistics: expected epochs of 0 to {} such as 1,5,20, got '{}'", epochs, excerpt(text));
+    result.push_back(static_cast<std::size_t>(*epoch));
   }
   std::sort(result.begin(), result.end());
   result.erase(std::unique(result.begin(), result.end()), result.end());
@@ -187,11 +177,11 @@ std::vector<LayerRow> read_layers(const std::string& path) {
     const std::vector<std::string>& fields = lines[i];
     const std::string where = fmt::format("{}:{}", path, i + 1);
     LayerRow row;
-    row.epoch = static_cast<std::size_t>(parse_number(fields[0], where));
+    row.epoch = parse_epoch(fields[0], 0, where);
     row.layer = fields[1];
     const auto array =
         std::find_if(std::begin(arrays), std::end(arrays), [&](LayerArray a) { return to_string(a) == fields[2]; });
-    require<FormatError>(array != std::end(arrays), "{}: there is no array '{}'", where, fields[2]);
+    require<FormatError>(array != std::end(arrays), "{}: there is no array '{}'", where, excerpt(fields[2]));
     row.array = *array;
     row.mean = parse_number(fields[3], where);
     row.sd = parse_number(fields[4], where);

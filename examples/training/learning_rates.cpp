@@ -1,7 +1,9 @@
 #include "examples/training/learning_rates.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "autograd/grad_mode.hpp"
 #include "examples/training/data.hpp"
@@ -9,6 +11,7 @@
 #include "examples/training/progress.hpp"
 #include "examples/training/text.hpp"
 #include "nn/train/learning_rate_range.hpp"
+#include "tensor/create.hpp"
 #include "tensor/error.hpp"
 
 using namespace xtg::nn;
@@ -33,19 +36,39 @@ void print_table(const std::vector<RangePoint>& points) {
     fmt::print("  {:13.4g}  {:6.3f}\n", points[i].learning_rate, points[i].loss);
 }
 
-/// Where the loss is lowest, and where it then becomes twice that: by then it explodes, and noise is not enough for it.
-void print_findings(const std::vector<RangePoint>& points, const RangeOptions& options) {
-  const auto lower = [](const RangePoint& a, const RangePoint& b) { return a.loss < b.loss; };
-  const auto lowest = std::min_element(points.begin(), points.end(), lower);
-  const auto exploded =
-      std::find_if(lowest, points.end(), [&](const RangePoint& point) { return point.loss > 2 * lowest->loss; });
-  fmt::print("lowest loss {:.3f} at a learning rate of {:.3g}; {}\n", lowest->loss, lowest->learning_rate,
-             lowest == points.begin() ? "nothing was learned: larger batches would tell more"
-                                      : "a good --lr is somewhat below it");
-  if (exploded != points.end()) {
-    fmt::print("the loss began to explode at {:.3g}, where it is twice that\n", exploded->learning_rate);
+/// The loss of a network that answers each of `classes` with the probability 1/classes.
+double loss_of_guessing(LossKind kind, std::size_t classes) {
+  const double logit = -std::log(static_cast<double>(classes) - 1);  // its softmax and its sigmoid are 1/classes
+  const xtg::Variable logits(xtg::full({1, classes}, static_cast<xtg::Scalar>(logit)));
+  return static_cast<double>(classification_loss(kind, logits, xtg::indices({0})).item());
+}
+
+/// What the test shows, a --lr to try only where it shows one, and where the loss explodes: that is twice the lowest,
+/// for which noise is not enough.
+void print_findings(const std::vector<RangePoint>& points, double guessing, const RangeOptions& options) {
+  const RangeFindings found = range_findings(points, guessing, options);
+  const double fall = found.reference - found.lowest.loss;
+  fmt::print("lowest loss {:.3f} at a learning rate of {:.3g}; {} {:.3f}, noise {:.2g}\n", found.lowest.loss,
+             found.lowest.learning_rate, found.reference < guessing ? "it began with" : "guessing has",
+             found.reference, found.noise);
+  if (const std::optional<double> rate = found.advice())
+    fmt::print("advice: try a --lr somewhat below {:.3g} first; a training with a warm-up may stand several times as "
+               "much\n",
+               *rate);
+  else if (!found.fell)
+    fmt::print("no advice: the network learned nothing at any rate, as far as the noise lets one see\n");
+  else if (!found.learned)
+    fmt::print("no advice: the network learned too little, {:.1f} % of that loss, before the rate was too large for "
+               "its first steps; that tells little of a training\n",
+               100 * fall / found.reference);
+  else
+    fmt::print("no advice: the loss was still falling at the largest rate\n");
+  if (!found.learned) fmt::print("short trainings at several rates tell more: see compare_norms\n");
+  if (found.exploded) {
+    fmt::print("the loss began to explode at {:.3g}, where it is twice the lowest: such rates are too large\n",
+               *found.exploded);
   } else if (points.size() < options.steps) {
-    fmt::print("the loss is no longer finite after {:.3g}\n", points.back().learning_rate);
+    fmt::print("the loss is no longer finite after {:.3g}: such rates are too large\n", points.back().learning_rate);
   } else {
     fmt::print("the loss did not explode up to {:.3g}\n", points.back().learning_rate);
   }
@@ -76,7 +99,7 @@ void try_learning_rates(const Settings& s, RunDirectory directory) {
   xtg::require(!points.empty(), "the loss is not finite before the first step, whatever the learning rate");
 
   print_table(points);
-  print_findings(points, options);
+  print_findings(points, loss_of_guessing(options.loss, data.train.classes()), options);
   directory.write_range(points);
   fmt::print("numbers: {}\n", directory.range_path());
   if (plot_learning_rates(directory.range_curve_path(), describe(s) + ", " + s.dataset, points))

@@ -1,10 +1,13 @@
 #include "examples/training/metrics.hpp"
 
 #include <algorithm>
-#include <cstdlib>
+#include <optional>
 
+#include "examples/training/number.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 
+using xtg::excerpt;
 using xtg::FormatError;
 using xtg::require;
 
@@ -42,17 +45,37 @@ std::vector<std::vector<std::string>> parse_csv(const std::string& text, const s
   return rows;
 }
 
+double parse_number(const std::string& text, const std::string& where) {
+  const std::optional<double> number = real_number(text);
+  require<FormatError>(number.has_value(), "{}: expected a number, got '{}'", where, excerpt(text));
+  return *number;
+}
+
+std::size_t parse_epoch(const std::string& text, std::size_t first, const std::string& where) {
+  const std::optional<std::int64_t> number = whole_number(text);
+  const std::size_t most = 1'000'000;  // as of the setting
+  require<FormatError>(
+      number && *number >= static_cast<std::int64_t>(first) && *number <= static_cast<std::int64_t>(most),
+      "{}: expected an epoch from {} to {}, got '{}'", where, first, most, excerpt(text));
+  return static_cast<std::size_t>(*number);
+}
+
 xtg::nn::EpochResult parse_metrics(const std::vector<std::string>& fields, std::size_t first,
                                    const std::string& where) {
-  const auto number = [&](std::size_t i) {
-    require<FormatError>(first + i < fields.size(), "{}: fields are missing", where);
-    const std::string& text = fields[first + i];
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    require<FormatError>(!text.empty() && *end == '\0', "{}: '{}' is no number", where, text);
+  require<FormatError>(first + 8 <= fields.size(), "{}: fields are missing", where);
+  const auto number = [&](std::size_t i) { return parse_number(fields[first + i], where); };
+  const auto not_negative = [&](std::size_t i) {
+    const double value = number(i);
+    require<FormatError>(value >= 0, "{}: expected a number of at least 0, got '{}'", where,
+                         excerpt(fields[first + i]));
     return value;
   };
-  const double epoch = number(0);
-  require<FormatError>(epoch >= 1 && epoch <= 1e6, "{}: '{}' is no epoch", where, fields[first]);
-  return {static_cast<std::size_t>(epoch), number(1), number(2), number(3), number(4), number(5), number(6), number(7)};
+  return {parse_epoch(fields[first], 1, where),
+          number(1),
+          number(2),
+          number(3),
+          number(4),
+          not_negative(5),
+          not_negative(6),
+          not_negative(7)};
 }

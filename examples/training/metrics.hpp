@@ -16,6 +16,10 @@ std::string metrics_row(const xtg::nn::EpochResult& epoch);
 /// `source` and the line if a line has not as many fields as the first, or a quote is not closed.
 std::vector<std::vector<std::string>> parse_csv(const std::string& text, const std::string& source);
 
+/// A field's number, and its epoch from `first` on. Throw xtg::FormatError that begins with `where` for anything else.
+double parse_number(const std::string& text, const std::string& where);
+std::size_t parse_epoch(const std::string& text, std::size_t first, const std::string& where);
+
 /// The epoch in the eight fields from `first` on. Throws xtg::FormatError that begins with `where` for a field that is
-/// no number.
+/// no such number.
 xtg::nn::EpochResult parse_metrics(const std::vector<std::string>& fields, std::size_t first, const std::string& where);

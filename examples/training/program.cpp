@@ -1,6 +1,5 @@
 #include "examples/training/program.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -10,6 +9,7 @@
 
 #include "nn/train/trainer.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/parallel.hpp"
 
 namespace {
@@ -27,7 +27,7 @@ namespace {
 int run_program(const char* name, const std::function<int()>& main) {
   const auto fail = [name](int status, std::string message) {
     std::replace(message.begin(), message.end(), '\n', ' ');
-    fmt::print(stderr, "{}: {}\n", name, message);
+    fmt::print(stderr, "{}: {}\n", name, xtg::excerpt(message, 2000));
     return status;
   };
   std::signal(SIGXFSZ, SIG_IGN);
@@ -46,17 +46,4 @@ int run_program(const char* name, const std::function<int()>& main) {
   } catch (const std::exception& error) {
     return fail(user_error, error.what());
   }
-}
-
-bool parse_options(CLI::App& app, int argc, char** argv, const std::function<void()>& print_help) {
-  app.set_help_flag("-h,--help");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    print_help();
-    return false;
-  } catch (const CLI::ParseError& error) {
-    throw xtg::ValueError(fmt::format("{} (see --help)", error.what()));
-  }
-  return true;
 }

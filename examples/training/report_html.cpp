@@ -2,14 +2,23 @@
 
 #include "tensor/error.hpp"
 
-const char* const palette = R"(
-:root{color-scheme:light dark;--page:#fff;--text:#1b1f24;--quiet:#57606a;--line:#d0d7de;--soft:#f3f5f7;--tics:#57606a;
---hit:0 114 178;--miss:213 94 0;
---s1:#0072b2;--s2:#d55e00;--s3:#009e73;--s4:#b3588c;--s5:#1b1f24;--s6:#b87900;--s7:#3a94cc}
-@media (prefers-color-scheme:dark){:root{--page:#15181c;--text:#e6e9ec;--quiet:#a3acb5;--line:#3b434c;--soft:#1e2328;
---tics:#a3acb5;--hit:0 130 200;--miss:213 94 0;
---s1:#56b4e9;--s2:#f08035;--s3:#2bc79a;--s4:#e39ac4;--s5:#e6e9ec;--s6:#e6b000;--s7:#8fd0f5}}
-)";
+const std::array<Colour, 15> palette = {{
+    {"page", "#ffffff", "#15181c"},
+    {"text", "#1b1f24", "#e6e9ec"},
+    {"quiet", "#57606a", "#a3acb5"},
+    {"line", "#d0d7de", "#3b434c"},
+    {"soft", "#f3f5f7", "#1e2328"},
+    {"tics", "#57606a", "#a3acb5"},
+    {"s1", "#0072b2", "#56b4e9"},
+    {"s2", "#d55e00", "#f08035"},
+    {"s3", "#009e73", "#2bc79a"},
+    {"s4", "#b3588c", "#e39ac4"},
+    {"s5", "#1b1f24", "#e6e9ec"},
+    {"s6", "#b87900", "#e6b000"},
+    {"s7", "#3a94cc", "#8fd0f5"},
+    {"hit", "0 114 178", "0 130 200"},  // with an opacity: rgb(var(--hit)/0.5)
+    {"miss", "213 94 0", "213 94 0"},
+}};
 
 namespace {
 
@@ -36,6 +45,7 @@ tbody th{font-weight:400;min-width:6.5rem}
 .matrix th,.matrix td{padding:.2rem .35rem;font-size:.8rem;text-align:right;min-width:2.4rem;border:1px solid var(--page)}
 .matrix thead th{font-weight:400;border-bottom:2px solid var(--line)}
 .matrix tbody th{position:sticky;left:0;background:var(--page);white-space:nowrap}
+.matrix{--a:0}
 .matrix td.hit{background:rgb(var(--hit)/var(--a));font-weight:600}
 .matrix td.miss{background:rgb(var(--miss)/var(--a))}
 .matrix .turned{vertical-align:bottom;padding-bottom:.3rem}
@@ -55,6 +65,17 @@ summary{cursor:pointer}
 :focus-visible{outline:2px solid var(--s1);outline-offset:2px}
 @media print{details>*{display:block}}
 )";
+
+/// The palette as variables of the page's style sheet.
+std::string variables() {
+  std::string light, dark;
+  for (const Colour& colour : palette) {
+    light += fmt::format("--{}:{};", colour.name, colour.light);
+    dark += fmt::format("--{}:{};", colour.name, colour.dark);
+  }
+  return fmt::format("\n:root{{color-scheme:light dark;{}}}\n@media (prefers-color-scheme:dark){{:root{{{}}}}}\n",
+                     light, dark);
+}
 
 }  // namespace
 
@@ -124,7 +145,7 @@ std::string page(const std::string& title, const std::string& lead, const std::s
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n<p class=\"lead\">{2}</p>\n{3}"
+      "<title>{0}</title>\n<style>{1}{2}</style>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n<p class=\"lead\">{3}</p>\n{4}"
       "</main>\n</body>\n</html>\n",
-      escaped(title), style, escaped(lead), body);
+      escaped(title), variables(), style, escaped(lead), body);
 }

@@ -4,13 +4,17 @@
 // or dark mode; text stands at least 4.5 : 1 from its ground, and colours of lines are Okabe and Ito's, which
 // colour-blind readers tell apart.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-/// The colours, for light and dark mode, as variables of a style sheet.
-extern const char* const palette;
+/// A colour in light and in dark mode; pages know it as var(--name).
+struct Colour {
+  const char *name, *light, *dark;
+};
+extern const std::array<Colour, 15> palette;
 
 /// Text with the characters of HTML's own made harmless.
 std::string escaped(const std::string& text);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <regex>
 
@@ -11,7 +12,7 @@
 
 namespace {
 
-// gnuplot knows no CSS. It draws in the colours #0102xx, which then become variables of the page's style sheet.
+// gnuplot knows no CSS. It draws in the colours #0102xx, which then become those of the palette.
 constexpr int colours = 7;  // of lines: --s1 … --s7
 const char* const text_colour = "#010210";
 const char* const tic_colour = "#010211";
@@ -19,11 +20,12 @@ const char* const grid_colour = "#010212";
 
 std::string colour(std::size_t line) { return fmt::format("#0102{:02x}", 1 + line % colours); }
 
-std::string variable(int number) {
-  if (number == 0x10) return "var(--text)";
-  if (number == 0x11) return "var(--tics)";
-  if (number == 0x12) return "var(--line)";
-  return fmt::format("var(--s{})", number);
+/// The name in the palette of the colour #0102 and `number`.
+std::string name_of(int number) {
+  if (number == 0x10) return "text";
+  if (number == 0x11) return "tics";
+  if (number == 0x12) return "line";
+  return fmt::format("s{}", number);
 }
 
 /// What comes before the data in every plot.
@@ -111,7 +113,7 @@ std::string line_script(const LinePlot& plot) {
     text += "end\n";
     const std::size_t symbols[] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12};
     const std::string look = fmt::format("linecolor rgb '{}' pointtype {} pointsize 0.45", colour(i), symbols[i % 10]);
-    text += fmt::format("set label {} {} at graph 1.03,{:.4f} left offset char 0.8,0 point {} textcolor rgb '{}'\n",
+    text += fmt::format("set label {} {} at graph 1.03,{:.4f} left offset char 0.8,-0.3 point {} textcolor rgb '{}'\n",
                         i + 1, gnuplot_quoted(line.name), places[i], look, text_colour);
     if (!line.low.empty())
       bands += fmt::format("$d{} using 1:3:4 with filledcurves fillcolor rgb '{}' fillstyle transparent solid 0.22, ",
@@ -169,20 +171,44 @@ std::string cut(std::string& text, const std::string& begin, const std::string& 
   return part;
 }
 
-/// Colours by the page's variables, its font, and nothing that is said twice.
-std::string in_page_colours(const std::string& svg) {
+/// The picture with `css`(name in the palette) for each of our colours.
+std::string in_colours(const std::string& svg, const std::function<std::string(const std::string&)>& css) {
   static const std::regex rgb(R"(rgb\( *1, *2, *(\d+)\))");
   std::string result;
   std::size_t at = 0;
   for (std::sregex_iterator match(svg.begin(), svg.end(), rgb), end; match != end; ++match) {
-    result += svg.substr(at, static_cast<std::size_t>(match->position()) - at) + variable(std::stoi((*match)[1]));
+    result += svg.substr(at, static_cast<std::size_t>(match->position()) - at) + css(name_of(std::stoi((*match)[1])));
     at = static_cast<std::size_t>(match->position() + match->length());
   }
-  result += svg.substr(at);
+  return result + svg.substr(at);
+}
+
+/// Colours by the page's variables, its font, and nothing that is said twice.
+std::string in_page_colours(const std::string& svg) {
+  std::string result = in_colours(svg, [](const std::string& name) { return "var(--" + name + ")"; });
   result = std::regex_replace(result, std::regex(R"re( font-family="[^"]*"| id="gnuplot[^"]*")re"), "");
   result = std::regex_replace(result, std::regex("xlink:href"), "href");
   result = std::regex_replace(result, std::regex(R"re( xmlns:?[a-z]*="[^"]*"|<g [^>]*>\s*</g>\n?)re"), "");
   return std::regex_replace(result, std::regex(R"re(\n\s*\n|\n\t+)re"), "\n");
+}
+
+const Colour& in_palette(const std::string& name) {
+  return *std::find_if(palette.begin(), palette.end(), [&](const Colour& colour) { return colour.name == name; });
+}
+
+/// For a picture whose attributes have the light colours: a style sheet that puts the dark ones in their places. Who
+/// knows no style sheets sees the light ones; variables would be black there.
+std::string dark_style(const std::string& svg) {
+  std::string rules;
+  for (const Colour& colour : palette) {
+    for (const char* attribute : {"fill", "stroke", "color"}) {
+      const std::string selector = fmt::format("[{}='{}']", attribute, colour.light);
+      const bool used = std::regex_search(svg, std::regex(fmt::format("\\b{} ?= ?['\"]{}", attribute, colour.light)));
+      if (used && rules.find(selector) == std::string::npos)
+        rules += fmt::format("{}{{{}:{}}}\n", selector, attribute, colour.dark);
+    }
+  }
+  return "<style>\n@media (prefers-color-scheme:dark){\n" + rules + "}\n</style>\n";
 }
 
 }  // namespace
@@ -210,12 +236,11 @@ std::string Plots::layers(const LayerPlot& plot, const std::string& caption) {
 std::string Plots::alone(const LinePlot& plot) {
   std::string svg = draw(line_script(plot));
   if (svg.empty()) return "";
-  svg = in_page_colours(svg);
+  svg = in_colours(svg, [](const std::string& name) { return std::string(in_palette(name).light); });
   const std::size_t inside = svg.find('>') + 1;
-  svg.insert(inside, fmt::format("<title>{}</title><style>{}</style><rect width=\"100%\" height=\"100%\" "
-                                 "fill=\"var(--page)\"/>",
-                                 escaped(plot.title), palette));
-  return "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"Helvetica,Arial,sans-serif\"" + svg.substr(4);
+  svg.insert(inside, fmt::format("\n<rect width='100%' height='100%' fill='{}'/>", in_palette("page").light));
+  svg.insert(inside, fmt::format("<title>{}</title>{}", escaped(plot.title), dark_style(svg)));
+  return svg + "\n";
 }
 
 /// From <svg to </svg>; empty if gnuplot fails.

@@ -157,9 +157,9 @@ std::string image_section(const Settings& settings, const Predictions& found, co
   const std::size_t mistakes = wrong.size();
   wrong.resize(std::min(wrong.size(), images_shown));
 
-  std::string html = "<h3>Right</h3>\n<p class=\"quiet\">The first image that was recognized of each of " +
-                     std::to_string(right.size()) +
-                     " classes, and the probability that the network gave its answer.</p>\n";
+  std::string html = "<h3>Right</h3>\n<p class=\"quiet\">The first image that was recognized of " +
+                     (right.size() == 1 ? "one class" : fmt::format("each of {} classes", right.size())) +
+                     ", and the probability that the network gave its answer.</p>\n";
   html = right.empty() ? "<h3>Right</h3>\n<p>None.</p>\n" : html + strip(right, images);
   html += "<h3>Wrong</h3>\n";
   html += wrong.empty() ? std::string("<p>None.</p>\n")

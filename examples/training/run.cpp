@@ -34,16 +34,16 @@ void Run::claim() {
 bool Run::train(const std::atomic<bool>& stop) {
   claim();
   const bool is_new = !directory().has_config();
-  const auto undo = [&] {
+  const auto forget = [&] {
     if (is_new && !directory().has_checkpoint()) directory().forget();
   };
   try {
     return train_claimed(stop);
   } catch (const std::bad_alloc&) {
-    undo();
+    forget();
     throw;
-  } catch (const std::system_error&) {  // no thread could be started
-    undo();
+  } catch (const std::system_error&) {  // no thread to be had
+    forget();
     throw;
   }
 }

@@ -111,6 +111,8 @@ void RunDirectory::write_range(const std::vector<xtg::nn::RangePoint>& points) c
 std::vector<xtg::nn::EpochResult> RunDirectory::read_metrics() const {
   std::vector<xtg::nn::EpochResult> epochs;
   const auto rows = parse_csv(xtg::read_file(metrics_path()), metrics_path());
+  xtg::require<xtg::FormatError>(!rows.empty() && fmt::format("{}", fmt::join(rows[0], ",")) == metrics_columns,
+                                 "{}: expected the header {}", metrics_path(), metrics_columns);
   for (std::size_t r = 1; r < rows.size(); ++r) {
     epochs.push_back(parse_metrics(rows[r], 0, fmt::format("{}:{}", metrics_path(), r + 1)));
   }

@@ -4,11 +4,13 @@
 #include <cmath>
 
 #include "examples/training/layer_statistics.hpp"
+#include "examples/training/text.hpp"
 #include "nn/models/model.hpp"
 #include "nn/optim/optimizer.hpp"
 #include "nn/optim/schedule.hpp"
 #include "nn/train/classification_loss.hpp"
 #include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 #include "tensor/parallel.hpp"
 
 using xtg::require;
@@ -112,6 +114,13 @@ const std::vector<Field>& fields() {
   return all;
 }
 
+void require_setting(const std::string& name, const std::string& where) {
+  std::vector<std::string> names;
+  for (const Field& field : fields()) names.push_back(field.name);
+  require<xtg::FormatError>(std::find(names.begin(), names.end(), name) != names.end(),
+                            "{}: there is no setting '{}'{}", where, xtg::excerpt(name), did_you_mean(name, names));
+}
+
 namespace {
 
 template <class T>
@@ -124,6 +133,8 @@ T get(const Values& given, const char* name, T otherwise) {
 void assign(std::string& member, const Value& value, const std::string& name) {
   const auto* text = std::get_if<std::string>(&value);
   require(text, "{}: expected a text", name);
+  const bool plain = std::none_of(text->begin(), text->end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  require(plain, "{}: '{}' has control characters", name, xtg::excerpt(*text));
   member = *text;
 }
 
@@ -151,7 +162,7 @@ void assign(bool& member, const Value& value, const std::string& name) {
 
 void one_of(const char* name, const std::string& value, const std::vector<std::string>& valid) {
   if (std::find(valid.begin(), valid.end(), value) == valid.end()) {
-    throw ValueError(fmt::format("unknown {} '{}', expected {}", name, value, fmt::join(valid, ", ")));
+    throw ValueError(fmt::format("unknown {} '{}', expected {}", name, xtg::excerpt(value), fmt::join(valid, ", ")));
   }
 }
 
@@ -189,6 +200,7 @@ void check(const Settings& s) {
   one_of("labels", s.labels, {"fine", "coarse"});
   require(s.labels == "fine" || s.dataset == "cifar100", "labels: only cifar100 has coarse ones, not {}", s.dataset);
   one_of("augment", s.augment, {"crop-flip", "none"});
+  require(!s.data.empty(), "data needs the name of a directory, got an empty one");
   const std::int64_t most = 1'000'000'000;
   in_range("limit-train", s.limit_train, 0, most);
   in_range("limit-test", s.limit_test, 0, most);
@@ -261,8 +273,9 @@ std::string conflicts(const Settings& wanted, const Settings& run, Shared at_lea
     std::visit(
         [&](auto member) {
           if (wanted.*member == run.*member) return;
-          result += fmt::format("{}{} is {}, the run has {}", result.empty() ? "" : "; ", field.name, wanted.*member,
-                                run.*member);
+          const auto shown = [&](const Settings& s) { return xtg::excerpt(fmt::format("{}", s.*member)); };
+          result += fmt::format("{}{} is {}, the run has {}", result.empty() ? "" : "; ", field.name, shown(wanted),
+                                shown(run));
         },
         field.member);
   }

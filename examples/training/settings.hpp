@@ -62,6 +62,9 @@ struct Field {
 
 const std::vector<Field>& fields();
 
+/// Throws xtg::FormatError, "where: there is no setting 'nrom': did you mean norm?", unless a field has this name.
+void require_setting(const std::string& name, const std::string& where);
+
 /// Settings that somebody gave, by name; what is not in it takes its default.
 using Value = std::variant<std::string, std::int64_t, double, bool>;
 using Values = std::map<std::string, Value>;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "examples/training/settings.hpp"
 
@@ -12,6 +13,9 @@ std::string count(std::size_t n, const char* thing);
 
 /// "47 s", "3:20", "1:05:00".
 std::string duration(double seconds);
+
+/// ": did you mean --norm?" if one of the `known` is written nearly like `word`, else "".
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known);
 
 /// "[===       ]"
 std::string progress_bar(std::size_t done, std::size_t total);

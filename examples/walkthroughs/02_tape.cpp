@@ -208,6 +208,7 @@ void batch_norm_graph() {
   }
   GraphOptions options;
   options.names = {{"x", x}, {"gamma", gamma}, {"beta", beta}, {"y", y}};
+  options.top_down = true;  // from left to right it is twice as wide as a page
   std::printf("%s", to_graphviz(y, options).c_str());
 }
 

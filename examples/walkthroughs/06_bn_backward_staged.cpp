@@ -141,21 +141,21 @@ std::string vector_text(const Tensor& x) {
 void graph() {
   const Values f = forward(column, column_gamma, column_beta, 0);
   const StepGradients b = backward(column_dy, column_gamma, f);
-  Drawing d(1020, 330);
+  Drawing d(830, 330);
   struct Place {
     const char *name, *formula;
     double x, y, width;
     const Tensor &value, &gradient;
   };
-  constexpr double kHeight = 90, top = 44, low = 216;
-  const Place places[] = {{"x", "", 16, top, 190, column, b.dx},
-                          {"1 mean", "mean of x", 16, low, 190, f.mean, b.dmean},
-                          {"2 centred", "x &#8722; mean", 290, top, 190, f.centred, b.dcentred},
-                          {"3 squares", "centred&#178;", 290, low, 190, f.squares, b.dsquares},
-                          {"4 var", "mean of squares", 530, low, 130, f.var, b.dvar},
-                          {"5 rstd", "1/&#8730;(var + eps)", 710, low, 130, f.rstd, b.drstd},
-                          {"6 x_hat", "centred &#183; rstd", 564, top, 190, f.x_hat, b.dx_hat},
-                          {"7 y", "gamma &#183; x_hat + beta", 814, top, 190, f.y, column_dy}};
+  constexpr double kHeight = 90, top = 44, low = 216, wide = 180;
+  const Place places[] = {{"x", "", 10, top, wide, column, b.dx},
+                          {"1 mean", "mean of x", 10, low, wide, f.mean, b.dmean},
+                          {"2 centred", "x &#8722; mean", 220, top, wide, f.centred, b.dcentred},
+                          {"3 squares", "centred&#178;", 220, low, wide, f.squares, b.dsquares},
+                          {"4 var", "mean of squares", 430, low, 120, f.var, b.dvar},
+                          {"5 rstd", "1/&#8730;(var + eps)", 580, low, 120, f.rstd, b.drstd},
+                          {"6 x_hat", "centred &#183; rstd", 430, top, wide, f.x_hat, b.dx_hat},
+                          {"7 y", "gamma &#183; x_hat + beta", 640, top, wide, f.y, column_dy}};
   for (const Place& p : places) {
     const double middle = p.x + p.width / 2;
     d.box({p.x, p.y}, p.width, kHeight);
@@ -165,17 +165,17 @@ void graph() {
     d.text({middle, p.y + 80}, vector_text(p.gradient), kOrange, "middle", 13);
   }
   const double t = top + kHeight / 2, l = low + kHeight / 2, under = top + kHeight;
-  d.arrow({206, t}, {289, t});               // x → centred
-  d.arrow({111, under}, {111, low - 1});     // x → mean
-  d.arrow({206, l - 20}, {320, under + 1});  // mean → centred
-  d.arrow({385, under}, {385, low - 1});     // centred → squares
-  d.arrow({480, t}, {563, t});               // centred → x_hat
-  d.arrow({480, l}, {529, l});               // squares → var
-  d.arrow({660, l}, {709, l});               // var → rstd
-  d.arrow({765, low}, {700, under + 1});     // rstd → x_hat
-  d.arrow({754, t}, {813, t});               // x_hat → y
-  d.text({16, 26}, "values, forward along the arrows", kBlue, "start");
-  d.text({290, 26}, "gradients, backward against them", kOrange, "start");
+  d.arrow({190, t}, {219, t});               // x → centred
+  d.arrow({100, under}, {100, low - 1});     // x → mean
+  d.arrow({190, l - 20}, {250, under + 1});  // mean → centred
+  d.arrow({310, under}, {310, low - 1});     // centred → squares
+  d.arrow({400, t}, {429, t});               // centred → x_hat
+  d.arrow({400, l}, {429, l});               // squares → var
+  d.arrow({550, l}, {579, l});               // var → rstd
+  d.arrow({620, low}, {560, under + 1});     // rstd → x_hat
+  d.arrow({610, t}, {639, t});               // x_hat → y
+  d.text({10, 26}, "values, forward along the arrows", kBlue, "start");
+  d.text({260, 26}, "gradients, backward against them", kOrange, "start");
   d.print();
 }
 

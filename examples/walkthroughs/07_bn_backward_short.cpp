@@ -141,7 +141,7 @@ void projection() {
   d.line(place(0, b, 0), shadow, kGrey, 1.2, "4 3");
   d.arrow(origin, place(root, 0, 0), kBlue, 2.5);
   d.arrow(origin, place(0, root, 0), kPurple, 2.5);
-  d.arrow(origin, shadow, "#777777", 2);
+  d.arrow(origin, shadow, kGrey, 2);
   d.arrow(shadow, tip, kGreen, 3);
   d.arrow(origin, tip, kOrange, 2.5);
   label(d, place(root, 0, 0), -12, -12, "(1, 1, 1)", kBlue);
@@ -149,7 +149,7 @@ void projection() {
   label(d, tip, -20, -10, "dx_hat", kOrange);
   label(d, tip, 14, 60, "what is left: dx / r", kGreen);
   d.text({60, 378}, "removed, in the plane: &lt;dx_hat&gt; &#183; (1, 1, 1) + &lt;dx_hat &#183; x_hat&gt; &#183; x_hat",
-         "#777777", "start", 15);
+         kGrey, "start", 15);
   d.text({20, 30}, "Three numbers in the set: vectors with three components", kInk, "start", 15);
   d.print();
 }

@@ -1,9 +1,12 @@
 // Batch, layer, instance, group norm and none, compared fairly. The page: docs/10-compare-norms.md.
 
 #include <cmath>
+#include <optional>
 #include <xtgrad.hpp>
 
+#include "examples/training/number.hpp"
 #include "norm_runs.hpp"
+#include "overview.hpp"
 #include "walkthrough.hpp"
 
 namespace {
@@ -223,12 +226,21 @@ void range_figure() {
           "set key bottom left\n" + plot_all(2));
 }
 
+void overview() { draw_overview(XTGRAD_RESULTS "/../experiments/norms.csv"); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
   set_num_threads(1);
-  if (argc >= 4 && std::strcmp(argv[1], "measure") == 0)  // measure PART NORM [RATE]: rows for the table
-    return measure_part(argv[2], parse_norm(argv[3]), argc > 4 ? std::atof(argv[4]) : 0);
+  if (argc >= 4 && std::strcmp(argv[1], "measure") == 0) {  // measure PART NORM [RATE]: rows for the table
+    const std::optional<double> rate = argc > 4 ? real_number(argv[4]) : 0.0;
+    if (argc > 5 || !rate) return std::fprintf(stderr, "measure: expected PART NORM [RATE]\n"), 2;
+    try {
+      return measure_part(argv[2], parse_norm(argv[3]), *rate);
+    } catch (const xtg::ValueError& error) {
+      return std::fprintf(stderr, "measure: %s\n", error.what()), 2;
+    }
+  }
   return walk(argc, argv,
               {{"start", "the same beginning", same_start},
                {"scale", "weights too large or too small", scale},
@@ -237,5 +249,6 @@ int main(int argc, char** argv) {
                {"rates", "measured: five learning rates", rates},
                {"seeds", "measured: five seeds", seeds},
                {"batches", "measured: six batch sizes", batches}},
-              {{"curves", "measured: loss and accuracy", curves}, {"range", "measured: range tests", range_figure}});
+              {{"curves", "measured: loss and accuracy", curves}, {"range", "measured: range tests", range_figure},
+               {"overview", "the picture of README.md", overview}});
 }

@@ -39,11 +39,11 @@ inline void axis_cube() {
   draw_block(d, corner(3), "group norm, G = 2", "mean over H, W, C/G", [](int n, int c) { return n == 0 && c >= 2; });
   const Point o = corner(0);
   d.arrow({o.x, o.y + 116}, {o.x + 100, o.y + 116}, kGrey);
-  d.text({o.x + 50, o.y + 133}, "channels C", "#777777", "middle", 12);
+  d.text({o.x + 50, o.y + 133}, "channels C", kGrey, "middle", 12);
   d.arrow({o.x - 10, o.y + 4}, {o.x - 10, o.y + 104}, kGrey);
-  d.text({o.x - 16, o.y + 58}, "H&#183;W", "#777777", "end", 12);
+  d.text({o.x - 16, o.y + 58}, "H&#183;W", kGrey, "end", 12);
   d.arrow({o.x - 8, o.y - 8}, {o.x + 34, o.y - 39}, kGrey);
-  d.text({o.x - 2, o.y - 28}, "N", "#777777", "end", 12);
+  d.text({o.x - 2, o.y - 28}, "N", kGrey, "end", 12);
   d.text({430, 304}, "Coloured: one set, the numbers that share one mean and one variance.", kInk, "middle", 14);
   d.print();
 }

@@ -14,7 +14,7 @@ struct Point {
   double x, y;
 };
 
-constexpr const char *kInk = "#333333", *kGrey = "#999999", *kBlue = "#2f6db3", *kOrange = "#c44e24",
+constexpr const char *kInk = "#333333", *kGrey = "#707070", *kBlue = "#2f6db3", *kOrange = "#c44e24",
                      *kGreen = "#3a8a3a", *kPurple = "#8550a0";
 
 class Drawing {
@@ -45,14 +45,17 @@ class Drawing {
         {to, {base.x - half * along.y, base.y + half * along.x}, {base.x + half * along.y, base.y - half * along.x}},
         colour, colour);
   }
+  void curve(const std::vector<Point>& points, const char* colour, double width) {
+    body_ += fmt::format(R"(<polyline points="{}" fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round"/>)"
+                         "\n",
+                         listed(points), colour, width);
+  }
   void polygon(const std::vector<Point>& corners, const char* fill, const char* stroke = kInk, double opacity = 1,
                double width = 1) {
-    std::string points;
-    for (const Point& p : corners) points += fmt::format("{:.1f},{:.1f} ", p.x, p.y);
     body_ += fmt::format(R"(<polygon points="{}" fill="{}" fill-opacity="{}" stroke="{}" stroke-width="{}" )"
                          R"(stroke-linejoin="round"/>)"
                          "\n",
-                         points, fill, opacity, stroke, width);
+                         listed(corners), fill, opacity, stroke, width);
   }
   void box(Point corner, double width, double height, const char* fill = "#f3f6fa", const char* stroke = kBlue) {
     body_ += fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="5" fill="{}" )"
@@ -71,6 +74,12 @@ class Drawing {
   }
 
  private:
+  static std::string listed(const std::vector<Point>& points) {
+    std::string text;
+    for (const Point& p : points) text += fmt::format("{:.1f},{:.1f} ", p.x, p.y);
+    return text;
+  }
+
   int width_, height_;
   std::string body_;
 };

@@ -52,7 +52,7 @@ inline void draw_stems() {
                  {middle - side / 2, top + side}},
                 size == 1 ? kOrange : "#e3edf8", size == 1 ? kOrange : kBlue);
       d.text({middle, y + 134}, fmt::format("{0}&#215;{0}", size), size == 1 ? kOrange : kInk, "middle", 13);
-      d.text({middle, y + 151}, label, "#777777", "middle", 12);
+      d.text({middle, y + 151}, label, kGrey, "middle", 12);
       x += width + 16;
     }
   };

@@ -4,6 +4,7 @@
 // about ten minutes, so they were run once; `walk_10 measure …` runs them again.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -12,6 +13,8 @@
 #include <string>
 #include <vector>
 #include <xtgrad.hpp>
+
+#include "tensor/excerpt.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
@@ -57,7 +60,7 @@ inline std::vector<Row> read_rows(const std::string& path) {
     std::istringstream words(line);
     Row r;
     words >> r.experiment >> r.norm >> r.rate >> r.batch >> r.seed >> r.step >> r.loss >> r.accuracy;
-    if (!words) throw std::runtime_error("not a row: " + line);
+    if (!words || !(words >> std::ws).eof()) throw std::runtime_error("not a row: " + excerpt(line));
     rows.push_back(r);
   }
   return rows;
@@ -110,6 +113,8 @@ inline RangePoint lowest(const std::vector<RangePoint>& points) {
 
 /// One part of the table, on stdout: `rates`, `seeds` (at RATE), `batches` (with RATE at batch 32) or `range`.
 inline int measure_part(const std::string& part, NormKind norm, double rate) {
+  if ((part == "seeds" || part == "batches") && !(rate > 0 && std::isfinite(rate)))
+    return std::fprintf(stderr, "measure: %s needs a learning rate above 0\n", part.c_str()), 2;
   if (part == "rates") {
     for (const double r : {0.05, 0.1, 0.2, 0.4, 0.8}) train(norm, r, 32, 1);
   } else if (part == "seeds") {
@@ -123,7 +128,7 @@ inline int measure_part(const std::string& part, NormKind norm, double rate) {
         print({"range", to_string(norm), points[i].learning_rate, 64, seed, static_cast<int>(i), points[i].loss, 0});
     }
   } else {
-    return std::fprintf(stderr, "measure: no part %s\n", part.c_str()), 2;
+    return std::fprintf(stderr, "measure: no part %s\n", excerpt(part).c_str()), 2;
   }
   return 0;
 }

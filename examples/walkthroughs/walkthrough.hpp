@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/excerpt.hpp"
+
 struct Section {
   const char* name;
   const char* what;  // one line, for --help
@@ -47,7 +49,8 @@ inline int walk(int argc, char** argv, const std::vector<Section>& sections, con
     for (const Section& s : figure_wanted ? figures : sections) {
       if (std::strcmp(s.name, argv[i]) == 0) chosen.push_back(&s);
     }
-    if (chosen.size() == before) return std::fprintf(stderr, "no section or figure %s (see --help)\n", argv[i]), 2;
+    if (chosen.size() == before)
+      return std::fprintf(stderr, "no section or figure %s (see --help)\n", xtg::excerpt(argv[i]).c_str()), 2;
   }
   try {
     for (const Section* s : chosen) {

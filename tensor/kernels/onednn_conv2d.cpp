@@ -115,19 +115,22 @@ PlanPtr make_plan(const Request& request) {
     plan->bias = Layout(ours.bias, ours.bias, false);
   };
   const ConvolutionDescription description = describe(request, request.pass);
-  // The backward passes want a forward of the same arguments as a hint, in bfloat16 with all three arrays of that type.
-  const auto hint = [&] { return convolution_forward(describe(request, std::nullopt), nullptr); };
   if (request.pass == Pass::Forward) {
     const auto pd = convolution_forward(description, request.bias ? &ours.bias : nullptr);
     take(pd, dnnl::convolution_forward(pd), pd.src_desc(), pd.weights_desc(), pd.dst_desc());
-  } else if (request.pass == Pass::BackwardInput) {
-    auto pd = convolution_backward<dnnl::convolution_backward_data>(description, hint());
+    return plan;
+  }
+  // The backward passes want a forward of the same arguments as a hint, in bfloat16 with all three arrays of that type.
+  // next_impl reads it, too: it has to live as long.
+  const auto hint = convolution_forward(describe(request, std::nullopt), nullptr);
+  if (request.pass == Pass::BackwardInput) {
+    auto pd = convolution_backward<dnnl::convolution_backward_data>(description, hint);
     // oneDNN 3's first choice for strides takes one and a half times as long in float as its second.
     while (!request.bfloat16 && std::string(pd.impl_info_str()).rfind("brgconv_strided", 0) == 0 && pd.next_impl()) {
     }
     take(pd, dnnl::convolution_backward_data(pd), pd.diff_src_desc(), pd.weights_desc(), pd.diff_dst_desc());
   } else {
-    const auto pd = convolution_backward<dnnl::convolution_backward_weights>(description, hint());
+    const auto pd = convolution_backward<dnnl::convolution_backward_weights>(description, hint);
     take(pd, dnnl::convolution_backward_weights(pd), pd.src_desc(), pd.diff_weights_desc(), pd.diff_dst_desc());
   }
   return plan;

@@ -114,8 +114,8 @@ TEST_CASE("graph: the text of a tiny graph") {
     bgcolor="#ffffff" pad=0.2 nodesep=0.2 ranksep=0.35 labeljust=l
     style=rounded color="#9aa5b1" fontname="DejaVu Sans,Verdana,sans-serif" fontsize=11 fontcolor="#55606a"];
   node [shape=box style="rounded,filled" fontname="DejaVu Sans,Verdana,sans-serif" fontsize=12 margin="0.1,0.05"];
-  edge [color="#55606a" arrowsize=0.7 labelfontname="DejaVu Sans,Verdana,sans-serif" labelfontsize=9
-    labelfontcolor="#8a949e" labeldistance=1.3 labelangle=28];
+  edge [color="#55606a" arrowsize=0.7 labelfontname="DejaVu Sans,Verdana,sans-serif" labelfontsize=11
+    labelfontcolor="#66707a" labeldistance=1.3 labelangle=28];
   n{x} [fillcolor="#d9f2dd" color="#2e7d32" label=<{t}><TR><TD><FONT COLOR="#000000"><B>x&#160;</B>(2)</FONT></TD></TR></TABLE>>];
   n{k} [fillcolor="#eeeeee" color="#757575" label=<{t}><TR><TD><FONT COLOR="#000000"><B>constant</B></FONT></TD></TR></TABLE>>];
   n{y} [fillcolor="#ffe8c7" color="#b8660a" label=<{t}><TR><TD><FONT COLOR="#000000"><B>y&#160;</B>= multiply (2)</FONT></TD></TR></TABLE>>];

@@ -151,7 +151,10 @@ def main(arguments):
         scaling(build)
     else:
         rounds = int(arguments[2]) if len(arguments) > 2 else 5
-        peer = [arguments[3] if len(arguments) > 3 else "python3", HERE / "peer.py"]
+        python = arguments[3] if len(arguments) > 3 else "python3"
+        peer = [python, HERE / "peer.py"]
+        version = run([python, "-c", "import torch; print(torch.__version__)"]).strip()
+        print(f"xtgrad beside PyTorch {version}, two threads, {rounds} rounds in turn", flush=True)
         compare_training(build, peer, rounds)
         compare_norms(build, peer, rounds)
         compare_tape(build, peer, rounds)

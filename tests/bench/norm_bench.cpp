@@ -3,14 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "autograd/grad_mode.hpp"
+#include "examples/training/options.hpp"
+#include "examples/training/program.hpp"
 #include "nn/norm/batch_norm.hpp"
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
@@ -50,21 +52,41 @@ double milliseconds(const Layer& layer, const Shape& shape, std::size_t arrays, 
   return times[times.size() / 2];
 }
 
-}  // namespace
+const char* const help = R"(usage: bench_norm [options]
 
-int main(int argc, char** argv) {
+Times each norm alone, forward and backward.
+
+Options
+  --cold            nine arrays in turn
+  --threads T       threads inside an operation, default 2
+  --repetitions N   of which the median is printed, default 27
+  --gradients FORM  fused, by-hand or derived; default fused
+)";
+
+struct Settings {
   bool cold = false;
   int threads = 2;
   std::size_t repetitions = 27;
   std::string form = "fused";
-  CLI::App app("Times each norm alone, forward and backward.");
-  app.add_flag("--cold", cold, "nine arrays in turn");
-  app.add_option("--threads", threads, "threads inside an operation")->capture_default_str();
-  app.add_option("--repetitions", repetitions, "of which the median is printed")->capture_default_str();
-  app.add_option("--gradients", form, "fused, by-hand or derived")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  const GradientMode mode(parse_gradient_form(form));
-  set_num_threads(threads);
+};
+
+std::optional<Settings> parse(int argc, char** argv) {
+  Settings result;
+  Options options;
+  options.flag("--cold", result.cold);
+  options.whole(
+      "--threads", [&](std::int64_t v) { result.threads = static_cast<int>(v); }, 1, 1024);
+  options.whole(
+      "--repetitions", [&](std::int64_t v) { result.repetitions = static_cast<std::size_t>(v); }, 1, 1'000'000);
+  options.text("--gradients", result.form);
+  if (options.parse(argc, argv)) return result;
+  fmt::print("{}", help);
+  return std::nullopt;
+}
+
+int time_norms(const Settings& settings) {
+  const GradientMode mode(parse_gradient_form(settings.form));
+  set_num_threads(settings.threads);
   Tensor mean, var;
   const std::vector<std::pair<const char*, Layer>> layers = {
       {"batch",
@@ -78,6 +100,16 @@ int main(int argc, char** argv) {
       {"group", [](const Variable& x, const Variable& g, const Variable& b) { return group_norm(x, g, b, 8, 1e-5); }}};
   for (const Shape& shape : {Shape{128, 32, 32, 16}, Shape{128, 16, 16, 32}, Shape{128, 8, 8, 64}})
     for (const auto& [name, layer] : layers)
-      fmt::print("{} {}x{} {}: {:.3f} ms\n", name, shape[1], shape[3], cold ? "cold" : "warm",
-                 milliseconds(layer, shape, cold ? 9 : 1, repetitions));
+      fmt::print("{} {}x{} {}: {:.3f} ms\n", name, shape[1], shape[3], settings.cold ? "cold" : "warm",
+                 milliseconds(layer, shape, settings.cold ? 9 : 1, settings.repetitions));
+  return success;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program("bench_norm", [&] {
+    const std::optional<Settings> settings = parse(argc, argv);
+    return settings ? time_norms(*settings) : success;
+  });
 }

@@ -21,7 +21,7 @@ write_tree() {
   cat > tree/build/examples/walkthroughs/walk_01 <<'END_OF_PROGRAM'
 #!/bin/sh
 case $1 in
-  --svg) echo '<svg><tspan>label</tspan><path d="1.00,2.00"/></svg>' ;;
+  --svg) echo '<svg width="1000" viewBox="0 0 1000 9"><tspan font-size="14">label</tspan><path d="1.00,2.00"/></svg>' ;;
   --dot) echo 'digraph { a -> b }' ;;
   *) echo "the $1 is 2.50, or 31 %" ;;
 esac
@@ -151,6 +151,12 @@ planted 'one given at the end of a line, and no longer' '7.5 is in no output' se
 planted 'a stale figure' 'stale figure' sed -i 's/label/lable/' tree/build/examples/walkthroughs/walk_01
 planted 'a moved curve' 'stale figure' sed -i 's/1\.00,/1.20,/' tree/build/examples/walkthroughs/walk_01
 planted 'a missing figure' 'stale figure' rm tree/docs/figures/01-curve.svg
+picture=tree/docs/figures/01-curve.svg
+planted 'text too small' 'text of 10.0 pixels on a page 830 pixels wide' sed -i 's/font-size="14"/font-size="12"/' $picture
+planted '... in points' 'text of 9.3 pixels' sed -i 's/width="1000"/width="500pt"/' $picture
+planted '... in a style' 'text of 8.3 pixels' sed -i 's/<path/<path style="font-size:10px"/' $picture
+planted 'a picture in variables' 'var() is black' sed -i 's/<path/<path fill="var(--ink)"/' $picture
+planted 'a picture of no width' 'expected an <svg> with a width' sed -i 's/<svg width="1000"/<svg/' $picture
 planted 'a block without a source' 'a block without a source' sed -i '/shown/d' "$page"
 planted 'a directive without a block' 'no code block' sed -i '/<!-- run/a \\' "$page"
 

@@ -147,9 +147,11 @@ run tiny.toml --out whole --curves curves.svg
 if command -v gnuplot > /dev/null; then
   check '--curves draws a line for each setting' test "$status" -eq 0 -a \
     "$(grep -cE '>(batch|no norm)<' curves.svg)" -eq 2
-  check 'as a picture of its own' grep -q '^<svg xmlns=' curves.svg
-  check 'in colours that it defines' test "$(grep -o 'var(--[a-z0-9]*)' curves.svg | sort -u |
-    while read -r use; do use=${use#*(}; grep -q -- "${use%)}:" curves.svg || echo "$use"; done)" = ''
+  check 'as a picture of its own' grep -qF 'xmlns="http://www.w3.org/2000/svg"' curves.svg
+  check 'in plain colours' plain_picture curves.svg
+  dark() { sed -n '/@media (prefers-color-scheme:dark)/,/<\/style>/p' curves.svg; }
+  check 'with one for the dark in place of each' test -n "$(dark)" -a -z "$(grep -oE "(fill|stroke|color) ?= ?.#[0-9a-f]{6}" curves.svg |
+    tr -d ' ' | tr '"' "'" | sort -u | while read -r use; do grep -qF "[$use']" <(dark) || echo "$use"; done)"
 else
   check '--curves needs gnuplot' test "$status" -eq 2
 fi
@@ -292,6 +294,13 @@ refused 'unknown option' '*--lits*' tiny.toml --lits
 refused 'two grids' '*tiny.toml*' tiny.toml tiny.toml
 refused 'threads 0' '*tiny.toml*threads must be at least 1, got 0' tiny.toml --out new --threads 0
 refused 'a grid that is not there' '*none.toml*' none.toml --out new
+refused 'threads that are no number' "--threads: expected a whole number, got '0x2'" tiny.toml --threads 0x2
+refused 'a flag with a value' "--list takes no value, *, got '2x' (see --help)" tiny.toml --list=2x
+mkdir place
+refused '--curves is a directory' '--curves needs the name of a file, and place is a directory' tiny.toml --curves place
+cp tiny.toml ...toml
+refused 'a grid whose results would be in the directory above' "...toml: *'..' cannot be the name of a directory" ...toml
+rm ...toml
 refused '--out is a file' '*tiny.toml*not*' tiny.toml --out tiny.toml
 
 # wrong NAME PATTERN TEXT: a grid of that text is refused.
@@ -306,8 +315,8 @@ wrong 'an empty [[grid]]' ': \[\[grid\]\] 1 has no settings' '[[grid]]'
 wrong '[grid]' '*no \[\[grid\]\]*' '[grid]\nnorm = "batch"'
 wrong '[settings] that are none' ': \[settings\] is no table' 'settings = 3\n[[grid]]\nnorm = "batch"'
 wrong 'a key outside' "*'epochs' belongs*" 'epochs = 1\n[[grid]]\nnorm = "batch"'
-wrong 'an unknown setting' ": \[settings\]: there is no setting 'epoch'" '[settings]\nepoch = 1\n[[grid]]\nnorm = "batch"'
-wrong 'an unknown axis' ": \[\[grid\]\] 2: there is no setting 'nrom'" '[[grid]]\nnorm = "batch"\n[[grid]]\nnrom = "batch"'
+wrong 'an unknown setting' ": \[settings\]: there is no setting 'epoch': did you mean epochs?" '[settings]\nepoch = 1\n[[grid]]\nnorm = "batch"'
+wrong 'an unknown axis' ": \[\[grid\]\] 2: there is no setting 'nrom': did you mean norm?" '[[grid]]\nnorm = "batch"\n[[grid]]\nnrom = "batch"'
 wrong 'an empty list' ': \[\[grid\]\] 1: seed is an empty list' '[[grid]]\nnorm = "batch"\nseed = []'
 wrong 'a list in a list' ': \[\[grid\]\] 1: seed is neither*' '[[grid]]\nseed = [[1]]'
 wrong 'a list among the settings' ': \[settings\]: seed is neither*' '[settings]\nseed = [1]\n[[grid]]\nnorm = "batch"'
@@ -319,5 +328,19 @@ wrong 'a cell twice' ': cell norm=batch is there twice' '[[grid]]\nnorm = ["batc
 wrong 'a cell twice under two names' ': cells norm=batch and norm=batch,lr=0.4 are the same training*' \
   '[[grid]]\nnorm = "batch"\n[[grid]]\nnorm = "batch"\nlr = 0.4'
 wrong 'a value that no directory can be named after' ": \[\[grid\]\] 1: data: 'a/b' *" '[[grid]]\ndata = "a/b"'
+wrong 'a value that is the directory above' ": \[\[grid\]\] 1: data: '..' cannot be part of *" '[[grid]]\ndata = ".."'
+wrong 'a value too long for a name' ": \[\[grid\]\] 1: the cell 'data=xxx*…' is longer than 200 bytes" \
+  "[[grid]]\ndata = \"$(printf 'x%.0s' {1..250})\""
+wrong 'more cells than anybody waits for' ': \[\[grid\]\] 1: more than 10000 cells are too many*' \
+  "[[grid]]\nseed = [$(seq -s, 200)]\nepochs = [$(seq -s, 200)]"
+
+# The results of a grid may come from anywhere.
+mkdir -p elsewhere/there
+printf 'diverged: \033[31mred\n' > elsewhere/outcome.txt
+columns=cell,norm,seed,outcome,$(head -n 1 whole/norm=batch,seed=0/metrics.csv)
+for cell in .. ../there .; do
+  printf '%s\n"%s",batch,0,diverged,,,,,,,,\n' "$columns" "$cell" > elsewhere/there/tiny.csv
+  refused "a cell named $cell" "elsewhere/there/tiny.csv:2: '$cell' is no name of a cell" tiny.toml --out elsewhere/there --table
+done
 
 exit $((failures > 0))

@@ -212,6 +212,17 @@ refused 'a damaged PNG' 'cut.png: a damaged PNG file: *' whole image.png cut.png
 refused 'photographs that are not there' '*there is no directory data*' photographs
 refused '--csv with images' '--csv is for the test images*' whole image.png --csv other.csv
 refused '--csv that cannot be written' 'nowhere/matrix.csv: cannot write: *' whole --csv nowhere/matrix.csv
+mkdir place
+refused '--csv is a directory' '--csv needs the name of a file, and place is a directory' whole --csv place
+refused '--csv without a name' '--csv needs the name of a file, got an empty one (see --help)' whole --csv ''
+refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' whole --data ''
+refused 'an empty word' 'expected a name, got an empty one (see --help)' ''
+refused 'a flag with a value' "--flip takes no value, or =true or =false, got '2x' (see --help)" whole --flip=2x
+refused 'an option without its value' '--csv needs a value behind it, got --flip (see --help)' whole --csv --flip
+refused 'an option nearly right' 'there is no option --flpi: did you mean --flip? (see --help)' whole --flpi
+long=$(printf 'x%.0s' {1..5000})
+refused 'a name too long' "xxx*x…" "$long"
+refused 'a file in a place of no files' '/proc/x: cannot write: *' whole --csv /proc/x
 cp -r whole damaged
 truncate -s -1000 damaged/checkpoint.safetensors
 refused 'damaged checkpoint' '*damaged/checkpoint.safetensors*' damaged
@@ -223,16 +234,18 @@ run "${tiny[@]}" --lr-range --out range
 check '--lr-range ends well' test "$status" -eq 0
 check 'it prints every fifth point' test "$(grep -cE '^ +[0-9.e-]+ +[0-9.]+$' output)" -ge 5
 check 'the rate of the lowest loss' grep -qE '^lowest loss [0-9.]+ at a learning rate of [0-9.e-]+; ' output
+check 'advice, or why there is none' test "$(grep -cE '^(no )?advice: ' output)" -eq 1
 check 'and that of the explosion' grep -qE '^the loss (began to explode at|did not explode up to|is no longer finite after) ' output
 check 'lr-range.csv has the rates' test "$(sed -n 2p range/lr-range.csv | cut -d , -f 1)" = 0.0001 -a "$(wc -l < range/lr-range.csv)" -gt 20
 if command -v gnuplot > /dev/null; then
-  check 'lr-range.svg is an SVG' grep -q '</svg>' range/lr-range.svg
+  check 'lr-range.svg is an SVG in plain colours' plain_picture range/lr-range.svg
 else
   echo 'ok - lr-range.svg # SKIP gnuplot is not installed'
 fi
 check 'and nothing else is left' test "$(cd range && echo *)" = "$(cd range && echo lr-range.*)"
 PATH=/nowhere run "${tiny[@]}" --norm none --fixup --loss bce --lr-range --out range
 check 'again, without gnuplot: a note' test "$status" -eq 0 -a "$(grep -c 'no curve: gnuplot' output)" -eq 1
+check 'the loss that it must fall below' grep -qE '; guessing has 3\.251, noise ' output  # H(0.1) of ten questions
 check 'without norm it explodes' grep -qE '^the loss (began to explode at|is no longer finite after) ' output
 check 'and stops there' test "$(wc -l < range/lr-range.csv)" -lt 101
 run "${tiny[@]}" --out range

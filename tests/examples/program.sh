@@ -43,7 +43,7 @@ wait_until() {
   done
 }
 # has_open DIRECTORY: the program that was started has it open, as it does to lock it.
-has_open() { find "/proc/$training/fd" -lname "$(realpath "$1")" 2> /dev/null | grep -q .; }
+has_open() { [[ -n $(find "/proc/$training/fd" -lname "$(realpath "$1")" 2> /dev/null) ]]; }
 # lock DIRECTORY, unlock: as a program that trains there does.
 lock() {
   mkdir -p "$1"
@@ -66,7 +66,19 @@ gnuplot_that() {
 
 nothing_temporary() { [[ -z $(find . -name '*.tmp' -o -name '*.gnuplot') ]]; }
 
-one_line() { [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* ]]; }
+# undefined_variables FILE: the style sheet's variables that a page uses, as var(--x), and does not define.
+undefined_variables() {
+  comm -23 <(grep -oE 'var\(--[a-z0-9-]+' "$1" | cut -c 5- | sort -u) \
+    <(grep -oE -- '[;{"]--[a-z0-9-]+:' "$1" | sed 's/^.//; s/:$//' | sort -u)
+}
+# plain_picture FILE: an SVG in colours that every viewer shows; many know no variables, and draw in black.
+plain_picture() { grep -q '</svg>' "$1" && grep -qE '(fill|stroke|color)=.#|rgb\(' "$1" && ! grep -qF 'var(' "$1"; }
+
+# A line that a terminal can show: no control characters, and not all of what came.
+one_line() {
+  [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* && $(wc -c < errors) -lt 2100 ]] &&
+    ! LC_ALL=C grep -q '[[:cntrl:]]' errors
+}
 
 # Everything in the working directory, how large it is and when it was written.
 files() { find . -mindepth 1 -not -path ./output -not -path ./errors -printf '%p %s %T@\n' | sort; }

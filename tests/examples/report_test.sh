@@ -65,6 +65,10 @@ accuracy=$(tail -n 1 run/metrics.csv | cut -d , -f 5)
 check 'its sentence has the accuracy of metrics.csv' has "$page" "recognizes $(printf %.2f "$accuracy") % of 60 test images"
 check 'it needs nothing else' self_contained "$page"
 check 'it is well-formed' well_formed "$page"
+coloured() { grep -qF 'background:var(--page);color:var(--text)' "$1" && [[ -z $(undefined_variables "$1") ]]; }
+check 'it defines every colour that it uses' coloured "$page"
+dark() { grep -oE '@media \(prefers-color-scheme:dark\)\{:root\{[^}]*' "$1"; }
+check 'in the dark, too' grep -qF -- '--page:#15181c;' <(dark "$page")
 if gnuplot_there; then
   check 'it has curves and a plot for each epoch and direction' test "$(grep -c '<svg role="img"' "$page")" -eq 8
   check 'in the colours of the page' test -z "$(grep -E "(stroke|fill)=['\"]rgb" "$page")" -a "$(grep -c 'var(--s1)' "$page")" -gt 3
@@ -128,6 +132,7 @@ for part in 'Comparison norms: resnet8 on shapes' '5 trainings of 3 settings' '<
 done
 check 'it needs nothing else' self_contained grid/report.html
 check 'it is well-formed' well_formed grid/report.html
+check 'it defines every colour that it uses' coloured grid/report.html
 again() {
   sed -n '/^<pre.*\[settings\]/,/^<\/code>/p' grid/report.html | sed 's/<[^>]*>//g; s/&#34;/"/g' > copy.toml
   "$build/examples/compare_norms" copy.toml --list --out elsewhere > output 2> errors &&
@@ -154,5 +159,17 @@ truncate -s -1000 plain/checkpoint.safetensors
 refused 'a damaged checkpoint' '*plain/checkpoint.safetensors*' plain
 run --help
 check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--out' output)" -gt 0
+mkdir place
+refused '--out is a directory' '--out needs the name of a file, and place is a directory' run --out place
+refused 'two runs' "expected one directory, got 'plain' besides (see --help)" run plain
+refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' run --data ''
+refused 'an option nearly right' 'there is no option --oput: did you mean --out? (see --help)' run --oput x
+for epoch in 1e41 -5 nan 1000001; do
+  rm -rf wrong-layers
+  cp -r run wrong-layers
+  printf '%s\n%s\n' epoch,layer,array,mean,sd,zeros,q1,q5,q25,q50,q75,q95,q99 \
+    "$epoch,conv1,convolution,1,1,0,0,0,0,0,0,0,0" > wrong-layers/layers.csv
+  refused "epoch $epoch in layers.csv" "wrong-layers/layers.csv:2: expected an epoch from 0 to 1000000, got '$epoch'" wrong-layers
+done
 
 exit $((failures > 0))

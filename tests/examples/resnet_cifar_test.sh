@@ -33,7 +33,7 @@ check 'metrics.csv has the header that scripts rely on' test "$(head -n 1 whole/
   epoch,train_loss,train_accuracy,test_loss,test_accuracy,learning_rate,seconds,images_per_second
 check 'and a row an epoch' test "$(cut -d , -f 1 whole/metrics.csv | tr '\n' ' ')" = 'epoch 1 2 3 '
 if command -v gnuplot > /dev/null; then
-  check 'curves.svg is an SVG' grep -q '</svg>' whole/curves.svg
+  check 'curves.svg is an SVG in plain colours' plain_picture whole/curves.svg
 else
   echo 'ok - curves.svg # SKIP gnuplot is not installed'
 fi
@@ -53,6 +53,26 @@ fi
 
 run --help
 check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--norm' output)" -gt 1
+
+# ------------------------------------------------------------------------------------------------------ waiting threads
+
+# started_with VARIABLE=VALUE: the environment that the program which was started found.
+started_with() {
+  [[ /proc/$training/exe -ef $program ]] && tr '\0' '\n' < "/proc/$training/environ" | grep -qx "$1"
+}
+spinning=$(env | grep -E '^(GOMP_SPINCOUNT|OMP_WAIT_POLICY)=') || true
+unset GOMP_SPINCOUNT OMP_WAIT_POLICY
+start "${tiny[@]}" --epochs 500 --out waits
+wait_until started_with GOMP_SPINCOUNT=1000
+check 'threads without work spin for a moment only' started_with GOMP_SPINCOUNT=1000
+kill "$training"
+finish
+OMP_WAIT_POLICY=active start "${tiny[@]}" --epochs 500 --out spins
+wait_until test -s output
+check 'unless the user has a setting of his own' test "$(started_with GOMP_SPINCOUNT=.* || echo as set)" = 'as set'
+kill "$training"
+finish
+for setting in $spinning; do export "${setting?}"; done
 
 # last_row DIRECTORY [WHAT]: the output is what the last row of its metrics.csv says.
 last_row() {
@@ -78,7 +98,7 @@ check 'config.toml repeats the run' same_numbers again whole
 check 'bit for bit' cmp -s <(tail -c 300000 again/checkpoint.safetensors) <(tail -c 300000 whole/checkpoint.safetensors)
 run --config whole/config.toml --epochs 1 --seed 5 --out other
 check 'options come before it' grep -qx 'seed = 5' other/config.toml
-run --config whole/config.toml --epochs 1 --derived --no-nesterov --label-smoothing 0.1 --out derived
+run --config whole/config.toml --epochs 1 --lr 0.01 --derived --no-nesterov --label-smoothing 0.1 --out derived
 check '--derived of earlier versions is understood' grep -qx 'gradients = "derived"' derived/config.toml
 sed 's/^gradients = .*/derived = true/' derived/config.toml > old.toml
 run --config old.toml --out old
@@ -228,6 +248,27 @@ refused '--autotune with --eval' '*--autotune is for a new run*' --eval --autotu
 refused 'unknown option' '*--nom*' --nom batch --out new
 refused 'option without its value' '*--epochs*' --out new --epochs
 refused 'stray word' '*shapes*' shapes --out new
+refused 'an option nearly right' 'there is no option --nrom: did you mean --norm? (see --help)' --nrom batch --out new
+refused 'an option in place of a value' '--out needs a value behind it, got --eval (see --help)' --out --eval
+refused 'no config file, but its option' '--config needs the name of a file, got an empty one (see --help)' --config '' --out new
+refused 'no directory, but its option' '--out needs the name of a directory, got an empty one (see --help)' --out ''
+refused 'no data, but its option' '*data needs the name of a directory*' --data '' --out new
+for number in '' 0x2 1e1 1.5 2x ' 2' 99999999999999999999 18446744073709551617; do
+  refused "'$number' epochs" "--epochs: expected a whole number*, got '$number'" --epochs "$number" --out new
+  refused "seed '$number'" "--seed: expected a whole number*, got '$number'" --seed "$number" --out new
+done
+refused 'an empty value behind =' '--lr= has nothing behind its = (see --help)' --lr= --out new
+for number in '' 0x1p3 1,5 1e400 1e-400 x; do
+  refused "learning rate '$number'" "--lr: expected a number, got '$number'" --lr "$number" --out new
+done
+for option in nesterov no-nesterov fixup derived eval resume verbose; do
+  refused "--$option=2x" "--$option takes no value, or =true or =false, got '2x' (see --help)" --$option=2x --out new
+done
+run "${tiny[@]}" --epochs 010 --limit-train 32 --nesterov=false --derived=false --out '[ten]'
+check '010 is ten, =false is no, and brackets are a name like others' test "$status" -eq 0 -a \
+  "$(grep -cxE 'epochs = 10|nesterov = false|gradients = "fused"' '[ten]/config.toml')" -eq 3
+refused 'control characters' 'there is no option --\\x1b\[31mred (see --help)' $'--\e[31mred' --out new
+refused 'a word too long' "expected only options, got 'xxx*xxx…' (see --help)" "$(printf 'x%.0s' {1..5000})"
 refused 'unknown norm' '*batch, layer, instance, group*none*' --norm bach --out new
 refused 'unknown architecture' '*resnet8*resnet20*resnet110*' --arch resnet9 --out new
 refused 'unknown dataset' '*shapes, cifar10, cifar100*' --dataset mnist --out new
@@ -277,6 +318,21 @@ refused 'a config value of the wrong type' '*epochs: expected a whole number*' -
 printf 'epochs = [2]\n' > wrong.toml
 refused 'a config value that is a list' '*epochs*' --config wrong.toml --out new
 
+python3 -c "print('.'.join(35000 * 'a') + ' = 1')" > wrong.toml
+refused 'a key of 35,000 parts' 'wrong.toml:1: a key has more than 16 dots' --config wrong.toml --out new
+printf 'epochs = 2\n\xc6\x83 = 1\n' > wrong.toml
+refused 'a letter outside of ASCII in a key' 'wrong.toml:2: a letter outside of ASCII*' --config wrong.toml --out new
+printf 'nrom = "batch"\n' > wrong.toml
+refused 'a key nearly right' "wrong.toml: there is no setting 'nrom': did you mean norm?" --config wrong.toml --out new
+for number in 010 99999999999999999999 1e1; do
+  printf 'epochs = %s\n' "$number" > wrong.toml
+  refused "epochs $number in a config file" '*' --config wrong.toml --out new
+done
+for number in 1e400 1e-400; do
+  printf 'lr = %s\n' "$number" > wrong.toml
+  refused "learning rate $number in a config file" 'wrong.toml:1: *' --config wrong.toml --out new
+done
+
 # ------------------------------------------------------------------------------------------------- wrong data
 
 refused 'missing data directory' '*nowhere*' --dataset cifar10 --data nowhere --out new
@@ -309,7 +365,7 @@ refused '--out under a file' '*walled/file/run*' "${tiny[@]}" --out walled/file/
 refused '--out holds a run' '*whole already holds a run*--resume*' "${tiny[@]}" --out whole
 refused '--resume of nothing' '--resume needs --out and the directory of the run' --resume
 refused '--eval of nothing' '--eval needs --out and the directory of the run' --eval
-refused '--runs of nothing' '--runs needs the name of a directory' --runs ''
+refused '--runs of nothing' '--runs needs the name of a directory, got an empty one (see --help)' --runs ''
 refused '--resume where there is none' '*new holds no run*' --resume --out new
 refused '--eval where there is none' '*new holds no run*' --eval --out new
 refused '--resume with other settings names them' '*norm is layer, the run has batch; epochs is 4, the run has 3' \

@@ -19,6 +19,7 @@ if type gnuplot > /dev/null 2>&1; then
   check 'a picture of 400 points and a boundary' \
     test "$(grep -c "xlink:href='#gpPt6'" 'a folder/two_moons.svg')" -ge 400 \
     -a -n "$(grep 'p = 1/2' 'a folder/two_moons.svg')"
+  check 'in plain colours' plain_picture 'a folder/two_moons.svg'
 else
   run
   echo 'ok - the picture # SKIP gnuplot is not installed'

@@ -12,7 +12,7 @@ cp -r "$root/tools" .
 sed -i "s|/etc/os-release|$work/os-release|" tools/install-deps
 program=$work/tools/install-deps
 mkdir bin
-for name in bash cat dirname env grep mktemp rm sed sh tr; do ln -s "$(command -v "$name")" bin/; done
+for name in bash cat cut dirname env grep mktemp rm sed sh tr; do ln -s "$(command -v "$name")" bin/; done
 # tool NAME SCRIPT: puts a command on the PATH.
 tool() { printf '#!/bin/sh\n%s\n' "$2" > "bin/$1" && chmod +x "bin/$1"; }
 on_it() { rm -f calls && PATH=$work/bin run "$@"; }
@@ -28,7 +28,7 @@ tool uname 'echo Linux'
 tool id 'echo 0'
 
 printf '%s\n' 'ID=debian' > os-release
-for options in '' '--tests' '--dev' '--dev --tests'; do
+for options in '' '--tests' '--dev' '--dev --tests' '--peer'; do
   # shellcheck disable=SC2086
   on_it --list $options
   cp output "list${options// /}"

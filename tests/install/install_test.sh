@@ -31,7 +31,7 @@ check() {
 }
 stop() { exit $((failures > 0)); }
 
-# block LANGUAGE FILE: the first block ```LANGUAGE of the README, for `text` the first one after the program.
+# block LANGUAGE FILE: the first block ```LANGUAGE of the README, from the program on.
 block() {
   awk -v language="$1" '
     inside && /^```/ { if (wanted) exit; inside = 0; next }
@@ -149,21 +149,21 @@ for standard in 20 23; do
 done
 
 # As CMake projects find it: the shared libraries, and the static ones.
+check 'README.md says what CMake wants' block cmake target.cmake
 cat > CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.16)
 project(user CXX)
-find_package(xtgrad 0.1 REQUIRED)
-add_executable(in_float program.cpp)
-target_link_libraries(in_float xtgrad::xtgrad)
+add_executable(program program.cpp)
+include(target.cmake)
 add_executable(in_double program.cpp)
 target_link_libraries(in_double xtgrad::xtgrad64)
 END
 prefix=$(cd "$pkgconfig/../.." && pwd)
 by_cmake() {
   cmake -G Ninja -S . -B "$1" -DCMAKE_PREFIX_PATH="$prefix" "${@:2}" && cmake --build "$1" -j 2 && "$1/in_double" &&
-    "$1/in_float" > printed && diff -u expected printed
+    "$1/program" > printed && diff -u expected printed
 }
-needs_library() { LC_ALL=C ldd "$1/in_float" | grep -q 'libxtgrad\.so'; }
+needs_library() { LC_ALL=C ldd "$1/program" > needed && grep -q 'libxtgrad\.so' needed; }
 needs_no_library() { ! needs_library "$1"; }
 if ! command -v cmake > /dev/null; then
   echo 'ok - CMake # SKIP cmake is not installed'
@@ -176,8 +176,8 @@ else
     check '... and the same with the static ones' by_cmake cmake-static -Dxtgrad_USE_STATIC_LIBS=ON &&
       check '... which the program then holds' needs_no_library cmake-static
   fi
-  sed 's/xtgrad 0.1/xtgrad 9.9/' CMakeLists.txt > newer && mkdir newer-version && mv newer newer-version/CMakeLists.txt
-  cp program.cpp newer-version
+  mkdir newer-version && cp program.cpp newer-version
+  sed 's/^include(.*/find_package(xtgrad 9.9 REQUIRED)/' CMakeLists.txt > newer-version/CMakeLists.txt
   check 'another version is refused' fails_naming '9.9' cmake -G Ninja -S newer-version -B newer-build -DCMAKE_PREFIX_PATH="$prefix"
 fi
 
@@ -186,15 +186,16 @@ mkdir -p user/subprojects
 ln -s "$root" user/subprojects/xtgrad
 cp program.cpp own.cpp user
 cp -r own user
-cat > user/meson.build <<'END'
+check '... and what Meson wants' block meson target.meson
+cat - target.meson > user/meson.build <<'END'
 project('user', 'cpp', default_options: ['cpp_std=c++17'])
-executable('in_float', 'program.cpp', 'own.cpp', include_directories: 'own',
+executable('more', 'own.cpp', include_directories: 'own',
   dependencies: dependency('xtgrad', fallback: ['xtgrad', 'xtgrad_dep']))
 executable('in_double', 'program.cpp', dependencies: dependency('xtgrad64', fallback: ['xtgrad', 'xtgrad64_dep']))
 END
 by_meson() {
   PKG_CONFIG_PATH='' meson setup user/build user &&
-    ninja -C user/build in_float.p/program.cpp.o in_float.p/own.cpp.o in_double.p/program.cpp.o
+    ninja -C user/build program.p/program.cpp.o more.p/own.cpp.o in_double.p/program.cpp.o
 }
 check 'it is a Meson subproject, and its headers stay apart there, too' by_meson
 stop

@@ -237,16 +237,4 @@ std::vector<Family> table() {
           {"norm", norm_rows()}};
 }
 
-Variable numbers(const Mask& mask) {
-  Tensor y(mask.shape);
-  std::copy(mask.values.begin(), mask.values.end(), y.data());
-  return Variable(std::move(y));
-}
-
-Variable numbers(const Indices& indices) {
-  Tensor y(indices.shape());
-  std::transform(indices.begin(), indices.end(), y.data(), [](std::int64_t i) { return static_cast<Scalar>(i); });
-  return Variable(std::move(y));
-}
-
 }  // namespace xtg::proofs

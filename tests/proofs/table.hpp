@@ -3,6 +3,7 @@
 // The table of proofs: every operation on Variables, each way it can be called, and what is claimed of its derivatives.
 // One file for each family of operations; prove.cpp proves a row, main.cpp prints the table.
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -86,7 +87,15 @@ inline Function of(Variable (*f)(const Variable&, const Variable&)) {
 }
 
 /// Truth values (1 or 0) and positions as numbers; constants.
-Variable numbers(const Mask& mask);
-Variable numbers(const Indices& indices);
+inline Variable numbers(const Mask& mask) {
+  Tensor y(mask.shape);
+  std::copy(mask.values.begin(), mask.values.end(), y.data());
+  return Variable(std::move(y));
+}
+inline Variable numbers(const Indices& indices) {
+  Tensor y(indices.shape());
+  std::transform(indices.begin(), indices.end(), y.data(), [](std::int64_t i) { return static_cast<Scalar>(i); });
+  return Variable(std::move(y));
+}
 
 }  // namespace xtg::proofs

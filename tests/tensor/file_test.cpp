@@ -87,6 +87,10 @@ TEST_CASE("file: what cannot be read or written says why") {
                        FormatError);
   CHECK_THROWS_WITH_AS(read_file(folder.path.string()),
                        (folder.path.string() + ": cannot read: not a regular file").c_str(), FormatError);
+  CHECK_THROWS_WITH_AS(read_file("/proc/self/mem"), "/proc/self/mem: cannot read: not a regular file", FormatError);
+  CHECK_THROWS_WITH_AS(read_file("/proc/self/maps"), "/proc/self/maps: cannot read: not a regular file", FormatError);
+  write_file(folder / "empty", "");
+  CHECK(read_file(folder / "empty") == "");
   CHECK_THROWS_WITH_AS(AtomicFile(folder / "none/a"),
                        (folder / "none/a: cannot write: No such file or directory").c_str(), FormatError);
 }

@@ -6,13 +6,17 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "assignment/grader/compare.hpp"
 #include "assignment/grader/comparison.hpp"
 #include "assignment/grader/report.hpp"
 #include "assignment/grader/tape.hpp"
+#include "examples/training/number.hpp"
 #include "tensor/create.hpp"
+#include "tensor/error.hpp"
+#include "tensor/excerpt.hpp"
 
 namespace xtg::assignment {
 namespace {
@@ -159,7 +163,9 @@ Log read_log() {
     std::getline(fields, rate, ',');
     std::getline(fields, step, ',');
     std::getline(fields, loss, ',');
-    log[kind + "," + rate].push_back(std::strtod(loss.c_str(), nullptr));
+    const std::optional<double> number = real_number(loss);
+    require(number.has_value(), "p4_log.csv: expected a loss, got '{}'", excerpt(loss));
+    log[kind + "," + rate].push_back(*number);
   }
   for (const NormKind kind : kCompared)
     for (const double rate : kRates) {

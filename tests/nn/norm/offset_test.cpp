@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <vector>
 
+#include "autograd/grad_mode.hpp"
 #include "nn/norm/batch_norm.hpp"
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
@@ -11,9 +14,11 @@
 #include "tensor/random.hpp"
 #include "tensor/shaping.hpp"
 #include "tests/reference/reference.hpp"
+#include "tests/testing.hpp"
 
 using namespace xtg;
 using namespace xtg::nn;
+using xtg::testing::kSanitized;
 
 // A norm does not see an offset of its input; in float, a careless sum or E[x²] − E[x]² does. x is z + 10000 rounded to
 // Scalar, and what is expected is computed here in double from that same x.
@@ -95,4 +100,45 @@ TEST_CASE("norm: an offset of 1e4 does no harm, instance and group norm at (1, 1
   const NormForward g = group_norm_forward(d.x, d.gamma, d.beta, 2, 1e-5);
   check(
       d, 2, [](std::size_t i) { return i % 8 / 4; }, g.y, group_norm_backward(d.dy, d.x, g.mean, g.rstd, d.gamma).dx);
+}
+
+namespace {
+
+/// Normalized columns, all in double.
+std::vector<double> normalized_columns(const Tensor& x, double eps) {
+  const std::size_t rows = x.shape()[0], columns = x.shape()[1];
+  std::vector<double> mean(columns, 0), var(columns, 0), y(x.begin(), x.end());
+  for (std::size_t i = 0; i < y.size(); ++i) mean[i % columns] += y[i] / static_cast<double>(rows);
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] -= mean[i % columns];
+  for (std::size_t i = 0; i < y.size(); ++i) var[i % columns] += y[i] * y[i] / static_cast<double>(rows);
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] /= std::sqrt(var[i % columns] + eps);
+  return y;
+}
+
+}  // namespace
+
+// tests/reference/batch_norm_offset.py shows what PyTorch makes of the same numbers; docs/normalization.md has both.
+TEST_CASE("norm: a million rows far from 0") {
+  const std::size_t rows = kSanitized ? 50000 : 1000000, channels = 4;
+  std::vector<double> z(rows * channels);
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    const double u = std::fmod(static_cast<double>(i) * 0.7548776662466927, 1);
+    const double v = std::fmod(static_cast<double>(i) * 0.5698402909980532, 1);
+    z[i] = std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * std::acos(-1.0) * v);
+  }
+  Tensor x({rows, channels});
+  for (const double offset : {100.0, 300.0, 1000.0, 10000.0}) {
+    for (std::size_t i = 0; i < z.size(); ++i) x.data()[i] = static_cast<Scalar>(z[i] + offset);
+    const std::vector<double> expected = normalized_columns(x, 1e-5);
+    for (const GradientForm form : {GradientForm::Fused, GradientForm::ByHand}) {
+      const GradientMode mode(form);
+      const Tensor y = batch_norm(Variable(x), Variable(), Variable(), 1e-5).value();
+      double error = 0;
+      for (std::size_t i = 0; i < y.size(); ++i)
+        error = std::max(error, std::abs(static_cast<double>(y.data()[i]) - expected[i]));
+      const std::string name = form == GradientForm::Fused ? "fused" : "by hand";
+      CHECK_MESSAGE(error < 3e-7 * offset, name);  // half the distance of floats there is 6e-8 of it
+      MESSAGE("offset ", offset, ", ", name, ": y is off by ", error);
+    }
+  }
 }
