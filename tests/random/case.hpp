@@ -1,8 +1,8 @@
 #pragma once
 
 // Random cases of every operation, each beside a slow computation of its own: what the operation is, in loops over long
-// doubles, which share nothing with the library. elementwise.cpp, arrays.cpp and layers.cpp draw the cases,
-// check.cpp compares, operations_test.cpp runs them.
+// doubles, which share nothing with the library. The files of the families draw the cases (elementwise.cpp,
+// reductions.cpp, …), check.cpp compares, operations_test.cpp runs them.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -108,9 +108,13 @@ struct Operation {
 };
 
 std::vector<Operation> elementwise_operations();
-std::vector<Operation> array_operations();  // reductions, shapes, positions, matrix products
-std::vector<Operation> layer_operations();  // convolutions, pooling, norms, losses, dropout
-std::vector<Operation> operations();        // all of them
+std::vector<Operation> reduction_operations();
+std::vector<Operation> shaping_operations();  // other shapes, other places, several inputs, positions
+std::vector<Operation> product_operations();
+std::vector<Operation> window_operations();  // convolutions and pooling
+std::vector<Operation> norm_operations();
+std::vector<Operation> loss_operations();  // and softmax and dropout
+std::vector<Operation> operations();       // all of them
 
 /// How much was compared.
 struct Tally {
@@ -133,15 +137,19 @@ std::vector<Real> reach_of(const Tensor& x, Kind kind);
 /// `value` for each element.
 inline std::vector<Real> constant_of(const Tensor& x, Real value) { return std::vector<Real>(x.size(), value); }
 
-/// Where the element of a result comes from: nowhere is 0.
+/// Whether an element is 0 but for rounding, so that a relu behind it may go either way.
+bool near_zero(const Answer& z, double ulps);
+
+/// Where an element comes from, or goes to: nowhere is 0.
 struct Place {
   std::size_t input = 0, offset = 0;
   bool nowhere = false;
 };
 /// The elements at these places, rearranged and not changed.
 Reference moved(const Shape& shape, std::vector<Place> places);
-/// Zeros with each element of the one input added at its offset.
-Reference added(const Shape& shape, std::vector<std::size_t> offsets);
+/// Zeros with each element of the one input added at its place, or at its offset.
+Reference added(const Shape& shape, std::vector<Place> places);
+Reference added(const Shape& shape, const std::vector<std::size_t>& offsets);
 
 inline std::string text(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 inline std::string text(const Axes& axes) { return fmt::format("[{}]", fmt::join(axes, ", ")); }

@@ -112,6 +112,12 @@ std::vector<Real> reach_of(const Tensor& x, Kind kind) {
   return constant_of(x, kind == Kind::Small ? 1e-18L : kind == Kind::Large ? 1e18L : 1);
 }
 
+bool near_zero(const Answer& z, double ulps) {
+  for (std::size_t i = 0; i < z.y.size(); ++i)
+    if (std::abs(z.y[i]) < ulps * std::numeric_limits<Scalar>::epsilon() * z.scale[i]) return true;
+  return false;
+}
+
 Reference moved(const Shape& shape, std::vector<Place> places) {
   return [shape, places = std::move(places)](const std::vector<Numbers>& x) {
     Answer answer{shape, {}};
@@ -120,20 +126,28 @@ Reference moved(const Shape& shape, std::vector<Place> places) {
   };
 }
 
-Reference added(const Shape& shape, std::vector<std::size_t> offsets) {
-  return [shape, offsets = std::move(offsets)](const std::vector<Numbers>& x) {
+Reference added(const Shape& shape, std::vector<Place> places) {
+  return [shape, places = std::move(places)](const std::vector<Numbers>& x) {
     Answer answer{shape, std::vector<Real>(count(shape), 0), std::vector<Real>(count(shape), 0)};
-    for (std::size_t i = 0; i < offsets.size(); ++i) {
-      answer.y[offsets[i]] += x[0].v[i];
-      answer.scale[offsets[i]] += std::abs(x[0].v[i]);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (places[i].nowhere) continue;
+      answer.y[places[i].offset] += x[0].v[i];
+      answer.scale[places[i].offset] += std::abs(x[0].v[i]);
     }
     return answer;
   };
 }
 
+Reference added(const Shape& shape, const std::vector<std::size_t>& offsets) {
+  std::vector<Place> places;
+  for (const std::size_t offset : offsets) places.push_back({0, offset});
+  return added(shape, std::move(places));
+}
+
 std::vector<Operation> operations() {
   std::vector<Operation> all;
-  for (const auto& family : {elementwise_operations(), array_operations(), layer_operations()})
+  for (const auto& family : {elementwise_operations(), reduction_operations(), shaping_operations(),
+                             product_operations(), window_operations(), norm_operations(), loss_operations()})
     all.insert(all.end(), family.begin(), family.end());
   return all;
 }

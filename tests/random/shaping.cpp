@@ -1,13 +1,9 @@
 #include <algorithm>
-#include <array>
-#include <limits>
 #include <optional>
 
 #include "autograd/ops/indexing.hpp"
-#include "autograd/ops/matmul.hpp"
 #include "autograd/ops/reduce.hpp"
 #include "autograd/ops/shaping.hpp"
-#include "tests/proofs/table.hpp"
 #include "tests/random/case.hpp"
 
 namespace xtg::random_cases {
@@ -16,161 +12,6 @@ namespace {
 using testing::broadcast_offset;
 using testing::index_of;
 using testing::offset_of;
-
-// ---------------------------------------------------------------------------------------------------- reductions
-
-/// Which element of the result each element of x goes to.
-struct Sets {
-  Shape kept, shape;  // of the result, with the reduced axes at 1, and as it is asked for
-  std::vector<std::size_t> of;
-  std::size_t each;  // elements in a set
-
-  Sets(const Shape& x, const Axes& axes, bool keepdims) : kept(x) {
-    std::vector<bool> reduced(x.size(), axes.empty());
-    for (const int axis : axes)
-      reduced[static_cast<std::size_t>(axis < 0 ? axis + static_cast<int>(x.size()) : axis)] = true;
-    for (std::size_t k = 0; k < x.size(); ++k) {
-      if (reduced[k]) kept[k] = 1;
-      if (!reduced[k] || keepdims) shape.push_back(kept[k]);
-    }
-    for (std::size_t i = 0; i < count(x); ++i) of.push_back(broadcast_offset(i, x, kept));
-    each = count(x) / std::max<std::size_t>(count(kept), 1);
-  }
-
-  /// The elements of each set, in their order.
-  std::vector<std::vector<Real>> split(const Numbers& x) const {
-    std::vector<std::vector<Real>> sets(count(kept));
-    for (std::size_t i = 0; i < of.size(); ++i) sets[of[i]].push_back(x.v[i]);
-    return sets;
-  }
-};
-
-struct Sized {
-  Real y, scale;
-};
-using OfSet = std::function<Sized(const std::vector<Real>&)>;
-
-Sized sum_of(const std::vector<Real>& x) {
-  Sized s{0, 0};
-  for (const Real v : x) {
-    s.y += v;
-    s.scale += std::abs(v);
-  }
-  return s;
-}
-
-Sized mean_of(const std::vector<Real>& x) {
-  const Sized s = sum_of(x);
-  const auto n = static_cast<Real>(x.size());
-  return {s.y / n, s.scale / n};
-}
-
-Real variance_of(const std::vector<Real>& x, bool unbiased) {
-  const Real mean = mean_of(x).y;
-  Real total = 0;
-  for (const Real v : x) total += (v - mean) * (v - mean);
-  return total / static_cast<Real>(x.size() - (unbiased ? 1 : 0));
-}
-
-/// The first element that no other one exceeds by sign·element; a NaN is it.
-std::size_t extreme_at(const std::vector<Real>& x, Real sign) {
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < x.size(); ++i)
-    if (!std::isnan(x[at]) && (std::isnan(x[i]) || sign * x[i] > sign * x[at])) at = i;
-  return at;
-}
-
-Sized logsumexp_of(const std::vector<Real>& x) {
-  const std::size_t at = extreme_at(x, 1);
-  if (!std::isfinite(x[at])) return {x[at], 0};
-  Real rest = 0;
-  for (std::size_t i = 0; i < x.size(); ++i)
-    if (i != at) rest += std::exp(x[i] - x[at]);
-  return {x[at] + std::log1p(rest), std::abs(x[at]) + std::log1p(rest)};
-}
-
-Reference of_sets(const Sets& sets, const OfSet& f) {
-  return [=](const std::vector<Numbers>& x) {
-    Answer answer{sets.shape, {}};
-    for (const std::vector<Real>& set : sets.split(x[0])) {
-      const Sized s = f(set);
-      answer.y.push_back(s.y);
-      answer.scale.push_back(s.scale);
-    }
-    return answer;
-  };
-}
-
-Case reduction(Draw& r, const std::string& name, Variable (*f)(const Variable&, const Axes&, bool), const OfSet& of,
-               bool may_be_empty, double ulps) {
-  r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large, Kind::Edges, Kind::NotFinite});
-  Case c;
-  const Shape shape = r.shape(0, 5, may_be_empty);
-  const Axes axes = r.axes(shape.size());
-  const bool keepdims = r.chance(0.5);
-  c.call = fmt::format("{}(x0, {}, {})", name, text(axes), truth(keepdims));
-  c.function = [=](V v) { return f(v[0], axes, keepdims); };
-  c.inputs = {r.values(shape)};
-  c.reach = {reach_of(c.inputs[0], r.kind)};
-  c.reference = of_sets(Sets(shape, axes, keepdims), of);
-  c.ulps = ulps;
-  c.gradient_ulps = 256;
-  return c;
-}
-
-/// Variances and standard deviations.
-Case spread(Draw& r, const std::string& name, Variable (*f)(const Variable&, const Axes&, bool, bool), bool root) {
-  r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large, Kind::NotFinite});
-  Case c;
-  const Shape shape = r.shape(0, 5, false);
-  const Axes axes = r.axes(shape.size());
-  const bool keepdims = r.chance(0.5);
-  const Sets sets(shape, axes, keepdims);
-  const bool unbiased = sets.each > 1 && r.chance(0.5);
-  c.call = fmt::format("{}(x0, {}, {}, {})", name, text(axes), truth(keepdims), truth(unbiased));
-  c.function = [=](V v) { return f(v[0], axes, keepdims, unbiased); };
-  c.inputs = {r.values(shape)};
-  c.reach = {reach_of(c.inputs[0], r.kind)};
-  c.reference = of_sets(sets, [=](const std::vector<Real>& x) {
-    // A square that is too small to have all its digits, below 1e-19 in float, is off by a part of the smallest number.
-    const Real v = variance_of(x, unbiased), smallest = std::numeric_limits<Scalar>::min(), y = root ? std::sqrt(v) : v;
-    return Sized{y, root && v > 0 ? y + smallest / y : y + smallest};
-  });
-  c.ulps = 16;
-  c.slack = {constant_of(c.inputs[0], root ? 1 : c.reach[0][0])};
-  if (sets.each < 3) c.order = 1;  // of two numbers, the deviation is |a − b|
-  return c;
-}
-
-void reductions(std::vector<Operation>& rows) {
-  rows.push_back({"sum", [](Draw& r) { return reduction(r, "sum", sum, sum_of, true, 4); }});
-  rows.push_back({"mean", [](Draw& r) { return reduction(r, "mean", mean, mean_of, false, 4); }});
-  rows.push_back({"variance", [](Draw& r) { return spread(r, "variance", variance, false); }});
-  rows.push_back(
-      {"standard_deviation", [](Draw& r) { return spread(r, "standard_deviation", standard_deviation, true); }});
-  const auto extreme = [](Real sign) {
-    return [sign](const std::vector<Real>& x) { return Sized{x[extreme_at(x, sign)], 0}; };
-  };
-  rows.push_back({"max", [=](Draw& r) { return reduction(r, "max", max, extreme(1), false, 0); }});
-  rows.push_back({"min", [=](Draw& r) { return reduction(r, "min", min, extreme(-1), false, 0); }});
-  rows.push_back({"logsumexp", [](Draw& r) { return reduction(r, "logsumexp", logsumexp, logsumexp_of, false, 8); }});
-  rows.push_back({"argmax", [](Draw& r) {
-                    r.choose({Kind::Integers, Kind::Large, Kind::NotFinite});
-                    Case c;
-                    const Shape shape = r.shape(1, 5, false);
-                    const int axis = r.axis(shape.size());
-                    c.call = fmt::format("argmax(x0, {})", axis);
-                    c.function = [axis](V v) { return proofs::numbers(argmax(v[0], axis)); };
-                    c.inputs = {r.values(shape)};
-                    c.reference = of_sets(Sets(shape, {axis}, false), [](const std::vector<Real>& x) {
-                      return Sized{static_cast<Real>(extreme_at(x, 1)), 0};
-                    });
-                    c.ulps = c.order = 0;
-                    return c;
-                  }});
-}
-
-// ---------------------------------------------------------------------------- the same numbers in other places
 
 const std::vector<Kind> kAll = {Kind::Integers, Kind::Small, Kind::Large, Kind::Edges, Kind::NotFinite};
 
@@ -530,127 +371,26 @@ Case draw_put(Draw& r) {
   return c;
 }
 
-// ------------------------------------------------------------------------------------------------------- products
-
-/// Σ_k a[ia + k·sa]·b[ib + k·sb] for each element of y, for these beginnings and steps.
-Reference products(const Shape& y, std::vector<std::array<std::size_t, 4>> at, std::size_t terms) {
-  return [=](const std::vector<Numbers>& x) {
-    Answer answer{y, {}};
-    for (const auto& [ia, sa, ib, sb] : at) {
-      Real total = 0, scale = 0;
-      for (std::size_t k = 0; k < terms; ++k) {
-        const Real product = x[0].v[ia + k * sa] * x[1].v[ib + k * sb];
-        total += product;
-        scale += std::abs(product);
-      }
-      answer.y.push_back(total);
-      answer.scale.push_back(scale);
-    }
-    return answer;
-  };
-}
-
-/// Values of both factors, of which one alone may be large or small.
-void draw_factors(Draw& r, Case& c, const Shape& a, const Shape& b, std::size_t terms) {
-  c.inputs = {r.values(a)};
-  c.reach = {reach_of(c.inputs[0], r.kind)};
-  if (r.kind != Kind::Integers) r.kind = Kind::Normal;
-  c.inputs.push_back(r.values(b));
-  c.reach.push_back(reach_of(c.inputs[1], r.kind));
-  c.ulps = 4 + static_cast<double>(terms) / 4;
-  c.gradient_ulps = 32 + static_cast<double>(c.inputs[0].size() + c.inputs[1].size()) / 8;
-}
-
-Case draw_matmul(Draw& r) {
-  r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large, Kind::Edges});
-  const std::size_t m = r.size(), n = r.size(), terms = r.chance(0.02) ? 0 : r.size();
-  const Shape batch = r.large || r.chance(0.5) ? Shape{} : r.shape(0, 2);
-  const Shape batch_a = r.broadcast_from(batch), batch_b = r.broadcast_from(batch);
-  const bool vector_a = r.chance(0.15), vector_b = r.chance(0.15), matrices = !vector_a && !vector_b;
-  const bool ta = matrices && r.chance(0.4), tb = matrices && r.chance(0.4);
-  const std::size_t M = vector_a ? 1 : m, N = vector_b ? 1 : n;
-
-  Shape a = vector_a ? Shape{} : batch_a, b = vector_b ? Shape{} : batch_b;
-  const Shape lead_a = a, lead_b = b;
-  if (!vector_a) a.push_back(ta ? terms : M);
-  a.push_back(ta ? M : terms);
-  b.push_back(tb ? N : terms);
-  if (!vector_b) b.push_back(tb ? terms : N);
-
-  Shape lead(std::max(lead_a.size(), lead_b.size()));  // broadcast
-  for (std::size_t k = 0; k < lead.size(); ++k) {
-    const auto size = [&](const Shape& s) { return k + s.size() < lead.size() ? 1 : s[k + s.size() - lead.size()]; };
-    lead[k] = size(lead_a) == 1 ? size(lead_b) : size(lead_a);
-  }
-  Shape y = lead;
-  if (!vector_a) y.push_back(M);
-  if (!vector_b) y.push_back(N);
-
-  std::vector<std::array<std::size_t, 4>> at;
-  for (std::size_t g = 0; g < count(lead); ++g)
-    for (std::size_t i = 0; i < M; ++i)
-      for (std::size_t j = 0; j < N; ++j)
-        at.push_back({broadcast_offset(g, lead, lead_a) * M * terms + (ta ? i : i * terms), ta ? M : 1,
-                      broadcast_offset(g, lead, lead_b) * terms * N + (tb ? j * terms : j), tb ? 1 : N});
-  Case c;
-  c.call = fmt::format("matmul(x0, x1, {}, {})", truth(ta), truth(tb));
-  c.function = [=](V v) { return matmul(v[0], v[1], ta, tb); };
-  c.reference = products(y, at, terms);
-  draw_factors(r, c, a, b, terms);
-  return c;
-}
-
-Case draw_dot(Draw& r) {
-  r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large, Kind::Edges});
-  const std::size_t n = r.chance(0.05) ? 0 : r.size(40);
-  Case c;
-  c.call = "dot(x0, x1)";
-  c.function = [](V v) { return dot(v[0], v[1]); };
-  c.reference = products({}, {{0, 1, 0, 1}}, n);
-  draw_factors(r, c, {n}, {n}, n);
-  return c;
-}
-
-Case draw_outer(Draw& r) {
-  r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large, Kind::Edges});
-  const std::size_t m = r.chance(0.05) ? 0 : r.size(), n = r.size();
-  std::vector<std::array<std::size_t, 4>> at;
-  for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t j = 0; j < n; ++j) at.push_back({i, 1, j, 1});
-  Case c;
-  c.call = "outer(x0, x1)";
-  c.function = [](V v) { return outer(v[0], v[1]); };
-  c.reference = products({m, n}, at, 1);
-  draw_factors(r, c, {m}, {n}, 1);
-  return c;
-}
-
 }  // namespace
 
-std::vector<Operation> array_operations() {
-  std::vector<Operation> rows;
-  reductions(rows);
-  rows.insert(rows.end(), {{"reshape", draw_reshape},
-                           {"flatten", draw_flatten},
-                           {"squeeze", draw_squeeze},
-                           {"unsqueeze", draw_unsqueeze},
-                           {"transpose", draw_transpose},
-                           {"flip", draw_flip},
-                           {"slice", draw_slice},
-                           {"pad", draw_pad},
-                           {"broadcast_to", draw_broadcast_to},
-                           {"sum_to", draw_sum_to},
-                           {"concatenate", draw_concatenate},
-                           {"stack", draw_stack},
-                           {"split", draw_split},
-                           {"index_select", draw_index_select},
-                           {"gather", draw_gather},
-                           {"take", draw_take},
-                           {"put", draw_put},
-                           {"matmul", draw_matmul},
-                           {"dot", draw_dot},
-                           {"outer", draw_outer}});
-  return rows;
+std::vector<Operation> shaping_operations() {
+  return {{"reshape", draw_reshape},
+          {"flatten", draw_flatten},
+          {"squeeze", draw_squeeze},
+          {"unsqueeze", draw_unsqueeze},
+          {"transpose", draw_transpose},
+          {"flip", draw_flip},
+          {"slice", draw_slice},
+          {"pad", draw_pad},
+          {"broadcast_to", draw_broadcast_to},
+          {"sum_to", draw_sum_to},
+          {"concatenate", draw_concatenate},
+          {"stack", draw_stack},
+          {"split", draw_split},
+          {"index_select", draw_index_select},
+          {"gather", draw_gather},
+          {"take", draw_take},
+          {"put", draw_put}};
 }
 
 }  // namespace xtg::random_cases
