@@ -6,18 +6,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
 
 #include "tests/fuzz/readers.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  static const Reader& reader =
-      *std::find_if(readers().begin(), readers().end(), [](const Reader& r) { return r.name == std::string(READER); });
+  static const Reader& reader = reader_of(READER);
   const int file = memfd_create("input", 0);  // a file in memory
   if (file < 0 || write(file, bytes, size) != static_cast<ssize_t>(size)) std::abort();
   // What it throws besides ends the program, which libFuzzer reports.

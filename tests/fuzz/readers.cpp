@@ -97,6 +97,12 @@ const std::vector<Reader>& readers() {
   return all;
 }
 
+const Reader& reader_of(const std::string& name) {
+  for (const Reader& reader : readers())
+    if (reader.name == name) return reader;
+  throw std::logic_error("no reader " + name);
+}
+
 bool takes(const Reader& reader, const std::string& path) {
   const auto check = [&](const std::exception& error) {
     const std::string words = error.what();

@@ -13,6 +13,9 @@ struct Reader {
 
 const std::vector<Reader>& readers();
 
+/// The one of this name. Throws std::logic_error if there is none.
+const Reader& reader_of(const std::string& name);
+
 /// Whether the reader took the file; if not, it threw one of our errors, in words that may be shown. Throws
 /// std::logic_error, with what is wrong, for any other answer.
 bool takes(const Reader& reader, const std::string& path);

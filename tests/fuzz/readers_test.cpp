@@ -12,12 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const Reader& reader_of(const std::string& name) {
-  for (const Reader& reader : readers())
-    if (reader.name == name) return reader;
-  throw std::logic_error("no reader " + name);
-}
-
 /// What the reader says to this text; "" if it takes it.
 std::string answer(const std::string& reader, const std::string& text) {
   const xtg::testing::TemporaryDirectory directory;
