@@ -18,8 +18,8 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kSmallestAligned = 1024;
 constexpr std::size_t kSmallestCached = 64 * 1024;
-constexpr std::size_t kMostSpare = 2;  // a block is handed out for at least this part of it
-constexpr std::size_t kMostHeld = 2;   // times the peak of what was in use
+constexpr std::size_t kMostSpare = 2;  // a block is at most so many times as large as what it is handed out for
+constexpr std::size_t kMostHeld = 2;   // blocks in use and kept: times the peak of those in use
 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kSanitized = true;
