@@ -4,7 +4,7 @@
 #include <optional>
 #include <xtgrad.hpp>
 
-#include "examples/training/number.hpp"
+#include "examples/app/terminal/number.hpp"
 #include "norm_runs.hpp"
 #include "overview.hpp"
 #include "walkthrough.hpp"
@@ -233,7 +233,7 @@ void overview() { draw_overview(XTGRAD_RESULTS "/../experiments/norms.csv"); }
 int main(int argc, char** argv) {
   set_num_threads(1);
   if (argc >= 4 && std::strcmp(argv[1], "measure") == 0) {  // measure PART NORM [RATE]: rows for the table
-    const std::optional<double> rate = argc > 4 ? real_number(argv[4]) : 0.0;
+    const std::optional<double> rate = argc > 4 ? xtg::app::real_number(argv[4]) : 0.0;
     if (argc > 5 || !rate) return std::fprintf(stderr, "measure: expected PART NORM [RATE]\n"), 2;
     try {
       return measure_part(argv[2], parse_norm(argv[3]), *rate);
@@ -249,6 +249,7 @@ int main(int argc, char** argv) {
                {"rates", "measured: five learning rates", rates},
                {"seeds", "measured: five seeds", seeds},
                {"batches", "measured: six batch sizes", batches}},
-              {{"curves", "measured: loss and accuracy", curves}, {"range", "measured: range tests", range_figure},
+              {{"curves", "measured: loss and accuracy", curves},
+               {"range", "measured: range tests", range_figure},
                {"overview", "the picture of README.md", overview}});
 }

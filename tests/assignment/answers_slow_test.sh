@@ -71,7 +71,7 @@ mkdir bonus
 grade bonus bonus
 check 'no checkpoint: 0 points and what to do' test "$(field "'tools/train' in p['message'], r['points']")" = 'True 0'
 python3 "$here/fake_cifar.py" fake
-"$XTGRAD_BUILD/examples/resnet_cifar" --dataset cifar10 --data fake --arch resnet8 --limit-train 960 --epochs 1 --batch-size 16 \
+"$XTGRAD_BUILD/examples/xtgrad" train --dataset cifar10 --data fake --arch resnet8 --limit-train 960 --epochs 1 --batch-size 16 \
   --augment none --lr 0.05 --out bonus/bonus > /dev/null 2>&1
 grade bonus bonus
 check 'no images: 0 points and how to get them' test "$(field "'get-cifar' in p['message'], r['points']")" = 'True 0'

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "autograd/grad_mode.hpp"
-#include "examples/training/options.hpp"
-#include "examples/training/program.hpp"
+#include "examples/app/terminal/options.hpp"
+#include "examples/app/terminal/program.hpp"
 #include "nn/norm/batch_norm.hpp"
 #include "nn/norm/group_norm.hpp"
 #include "nn/norm/instance_norm.hpp"
@@ -22,6 +22,7 @@
 #include "tensor/random.hpp"
 
 using namespace xtg;
+using namespace xtg::app;
 using namespace xtg::nn;
 
 namespace {

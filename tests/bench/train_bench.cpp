@@ -11,8 +11,8 @@
 
 #include "autograd/grad_mode.hpp"
 #include "autograd/ops/loss.hpp"
-#include "examples/training/options.hpp"
-#include "examples/training/program.hpp"
+#include "examples/app/terminal/options.hpp"
+#include "examples/app/terminal/program.hpp"
 #include "nn/models/model.hpp"
 #include "nn/optim/sgd.hpp"
 #include "tensor/create.hpp"
@@ -20,6 +20,7 @@
 #include "tensor/precision.hpp"
 
 using namespace xtg;
+using namespace xtg::app;
 using namespace xtg::nn;
 
 namespace {

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Tests the program evaluate from outside: that its numbers are those of resnet_cifar --eval and agree with each other,
-# and what it says of PNG files and wrong input; and resnet_cifar --lr-range. XTGRAD_BUILD is the build directory
+# Tests xtgrad evaluate from outside: that its numbers are those of the training and agree with each other, and what it
+# says of PNG files and wrong input; and xtgrad find-lr. XTGRAD_BUILD is the build directory
 # (default: build).
 # shellcheck disable=SC2317  # functions are called through check
 set -uo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${XTGRAD_BUILD:-$here/../../build}" && pwd)
-program=$build/examples/evaluate
-trainer=$build/examples/resnet_cifar
+program=$build/examples/xtgrad command=evaluate
 . "$here/program.sh"
 
 # same A B: two files of equal text, which is not nothing.
@@ -19,7 +18,7 @@ same() {
 }
 
 tiny=(--limit-train 256 --limit-test 100 --epochs 1 --batch-size 32 --threads 1)
-"$trainer" "${tiny[@]}" --out whole > training 2>&1 || cat training
+"$program" train "${tiny[@]}" --out whole > training 2>&1 || cat training
 
 # ------------------------------------------------------------------------------------------------- numbers
 
@@ -29,8 +28,13 @@ run whole --csv matrix.csv
 cp output whole-output
 check 'it evaluates a run' test "$status" -eq 0 -a ! -s errors
 check 'and writes nothing there' test "$before" = "$(snapshot whole)"
-check 'loss and accuracy are those of resnet_cifar --eval' \
-  same <("$trainer" --eval --out whole) <(head -n 1 whole-output)
+# last_row DIRECTORY: the first line is what the last row of its metrics.csv says.
+last_row() {
+  local loss accuracy
+  IFS=, read -r _ _ _ loss accuracy _ < <(tail -n 1 "$1/metrics.csv")
+  [[ $(head -n 1 output) == "test loss $loss, test accuracy $accuracy %"* ]]
+}
+check 'loss and accuracy are those of the training' last_row whole
 check 'no control characters where output is no terminal' test "$(tr -d '[:print:]\n' < whole-output | wc -c)" -eq 0
 
 accuracy=$(sed -n 's/.*accuracy \([0-9.]*\) % (.*/\1/p' whole-output)
@@ -61,22 +65,21 @@ printed_as_written() {
 check 'the printed matrix is the written one' printed_as_written
 
 run whole --flip
-check '--flip answers with the mirror images, as --flip-test' \
-  same <("$trainer" --eval --flip-test --out whole) <(head -n 1 output)
-check 'which are other numbers' test "$(head -n 1 output)" != "$(head -n 1 whole-output)"
+check '--flip answers with the mirror images: other numbers' test "$(head -n 1 output)" != "$(head -n 1 whole-output)"
+"$program" train "${tiny[@]}" --flip-test --out flipped > training 2>&1 || cat training
+check 'those of a training with --flip-test' last_row flipped
 
-"$trainer" "${tiny[@]}" --limit-test 4 --ema 0.9 --loss bce --out average > training 2>&1 || cat training
+"$program" train "${tiny[@]}" --limit-test 4 --ema 0.9 --loss bce --out average > training 2>&1 || cat training
 run average
-check 'the average of the weights is evaluated, on the loss trained on' \
-  same <("$trainer" --eval --out average) <(head -n 1 output)
+check 'the average of the weights is evaluated, on the loss trained on' last_row average
 check 'a class without images has no accuracy' test "$(grep -c 'no images$' output)" -ge 6
-"$trainer" "${tiny[@]}" --validation 50 --out validated > training 2>&1 || cat training
+"$program" train "${tiny[@]}" --validation 50 --out validated > training 2>&1 || cat training
 run validated
 check 'validation images are evaluated where the training had them' grep -q '^validation loss .*50 shapes images' output
 check 'they were balanced' test "$(grep -c 'no images$' output)" -eq 0
 
 if script -qec true /dev/null > /dev/null 2>&1 < /dev/null; then
-  script -qec "'$program' whole" /dev/null > output 2>&1 < /dev/null
+  script -qec "'$program' evaluate whole" /dev/null > output 2>&1 < /dev/null
   check 'on a terminal it shows how far it is' grep -q '\[=*\ *\] test images' output
 else
   echo 'ok - progress line # SKIP no pseudo-terminal can be made here'
@@ -114,7 +117,7 @@ if mknod null c 1 3 2> /dev/null && : 2> /dev/null > null; then
   check 'a device stays one' test "$status" -eq 0 -a -c null
   mknod full c 1 7
   run whole --csv full
-  check 'one that is full is an error' grep -qx 'evaluate: full: cannot write: No space left on device' errors
+  check 'one that is full is an error' grep -qx 'xtgrad evaluate: full: cannot write: No space left on device' errors
   check 'and stays a device, too' test "$status" -eq 2 -a -c full
 elif [[ $EUID -ne 0 ]]; then  # root could replace it
   run whole --csv /dev/null
@@ -167,13 +170,12 @@ with open('data/test.bin', 'wb') as file:
 PYTHON
 photographs=(--dataset cifar100 --data data --arch resnet8 --width 4 --limit-train 64 --limit-test 1 --epochs 1
   --batch-size 32 --threads 1 --augment none)
-"$trainer" "${photographs[@]}" --out photographs > training 2>&1 || cat training
-check 'resnet_cifar reports the superclass accuracy of CIFAR-100' grep -qE '^superclass accuracy [0-9.]+ %$' training
+"$program" train "${photographs[@]}" --out photographs > training 2>&1 || cat training
+check 'a training reports the superclass accuracy of CIFAR-100' grep -qE '^superclass accuracy [0-9.]+ %$' training
 run photographs --data data --csv photographs.csv
 cp output photographs-output
 superclass() { grep '^superclass accuracy' "$1"; }
-check 'as does evaluate, the same' same <(superclass training) <(superclass photographs-output)
-check 'and resnet_cifar --eval' same <("$trainer" --eval --out photographs) <(head -n 2 photographs-output)
+check 'as does xtgrad evaluate, the same' same <(superclass training) <(superclass photographs-output)
 check 'of 100 classes it lists confusions' test "$(grep -c '^confusion matrix' output)" -eq 0
 check 'and writes all of the matrix' test "$(wc -l < photographs.csv)" -eq 101
 # The one image: what it was taken for, by the matrix of the test images.
@@ -227,11 +229,13 @@ cp -r whole damaged
 truncate -s -1000 damaged/checkpoint.safetensors
 refused 'damaged checkpoint' '*damaged/checkpoint.safetensors*' damaged
 
-# ------------------------------------------------------------------------------------------------- --lr-range
+# ------------------------------------------------------------------------------------------------- find-lr
 
-program=$trainer
-run "${tiny[@]}" --lr-range --out range
-check '--lr-range ends well' test "$status" -eq 0
+command=find-lr
+run --help
+check '--help explains' test "$status" -eq 0 -a "$(grep -c -- '--norm' output)" -gt 1
+run "${tiny[@]}" --out range
+check 'find-lr ends well' test "$status" -eq 0
 check 'it prints every fifth point' test "$(grep -cE '^ +[0-9.e-]+ +[0-9.]+$' output)" -ge 5
 check 'the rate of the lowest loss' grep -qE '^lowest loss [0-9.]+ at a learning rate of [0-9.e-]+; ' output
 check 'advice, or why there is none' test "$(grep -cE '^(no )?advice: ' output)" -eq 1
@@ -243,25 +247,16 @@ else
   echo 'ok - lr-range.svg # SKIP gnuplot is not installed'
 fi
 check 'and nothing else is left' test "$(cd range && echo *)" = "$(cd range && echo lr-range.*)"
-PATH=/nowhere run "${tiny[@]}" --norm none --fixup --loss bce --lr-range --out range
+PATH=/nowhere run "${tiny[@]}" --norm none --fixup --loss bce --out range
 check 'again, without gnuplot: a note' test "$status" -eq 0 -a "$(grep -c 'no curve: gnuplot' output)" -eq 1
 check 'the loss that it must fall below' grep -qE '; guessing has 3\.251, noise ' output  # H(0.1) of ten questions
 check 'without norm it explodes' grep -qE '^the loss (began to explode at|is no longer finite after) ' output
 check 'and stops there' test "$(wc -l < range/lr-range.csv)" -lt 101
-run "${tiny[@]}" --out range
+command=train run "${tiny[@]}" --out range
 check 'a training can follow in that directory' test "$status" -eq 0 -a -s range/metrics.csv
 
-refused_training() {
-  local name=$1 pattern=$2
-  shift 2
-  run "$@"
-  # shellcheck disable=SC2053  # a pattern, on purpose
-  good() { [[ $status -eq 2 && $(wc -l < errors) -eq 1 && $(< errors) == "resnet_cifar: "$pattern && ! -e new ]]; }
-  check "$name" good
-}
-refused_training '--lr-range of adam' '--lr-range trains with sgd, not with adam' --lr-range --optimizer adam --out new
-refused_training '--lr-range with --resume' '--lr-range looks for *' --lr-range --resume --out new
-refused_training '--lr-range with --eval' '--lr-range looks for *' --lr-range --eval --out new
-refused_training '--lr-range where a run is' 'whole already holds a run*' --lr-range --out whole
+refused 'of adam' 'xtgrad find-lr trains with sgd, not with adam' --optimizer adam --out new
+refused 'to resume' 'there is no option --resume*' --resume --out whole
+refused 'where a run is' 'whole already holds a run*' --out whole
 
 exit $((failures > 0))

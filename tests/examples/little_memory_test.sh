@@ -4,7 +4,7 @@
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$(cd "${XTGRAD_BUILD:-$here/../../build}" && pwd)
-program=$build/examples/resnet_cifar
+program=$build/examples/xtgrad command=train
 . "$here/program.sh"
 
 export OPENBLAS_NUM_THREADS=2  # each takes 136 MiB as soon as the program is loaded
@@ -17,7 +17,7 @@ limited() {
   (
     ulimit -c 0
     ulimit -v $((megabytes * 1000))
-    exec timeout -s KILL 60 "$program" "$@"
+    exec timeout -s KILL 60 "$program" train "$@"
   ) > output 2> errors < /dev/null || status=$?
 }
 snapshot() { (cd "$1" 2> /dev/null && find . -type f -exec md5sum {} + | sort); }
@@ -28,7 +28,7 @@ one_line_about_memory() {
 ended_well() {
   [[ $status -eq 0 ]] && return
   [[ $status -eq 1 ]] && one_line_about_memory || return
-  [[ $(snapshot "$1") == "$2" ]] || "$program" --resume --out "$1" > /dev/null < /dev/null
+  [[ $(snapshot "$1") == "$2" ]] || "$program" train --resume --out "$1" > /dev/null < /dev/null
 }
 
 limited 4000 --help
@@ -69,7 +69,7 @@ else
   echo 'ok - too little for OpenBLAS # SKIP this build is without it'
 fi
 limited 1000 --limit-train 4000 --batch-size 4000 --threads 2 --out new
-check 'too little for the arrays, too' grep -q '^resnet_cifar: not enough memory: an array wants [0-9]* bytes, arrays have [0-9]*, and the process may have 1024000000 (ulimit -v)$' errors
+check 'too little for the arrays, too' grep -q '^xtgrad train: not enough memory: an array wants [0-9]* bytes, arrays have [0-9]*, and the process may have 1024000000 (ulimit -v)$' errors
 check 'with status 1, and no directory' test "$status" -eq 1 -a ! -e new
 
 exit "$((failures > 0))"

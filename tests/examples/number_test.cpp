@@ -1,9 +1,11 @@
-#include "examples/training/number.hpp"
+#include "examples/app/terminal/number.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
+
+using namespace xtg::app;
 
 TEST_CASE("numbers: a whole number is decimal digits, all of the text, in 64 bits") {
   CHECK(whole_number("0") == 0);

@@ -1,12 +1,14 @@
-#include "examples/training/options.hpp"
+#include "examples/app/terminal/options.hpp"
 
 #include <doctest/doctest.h>
 
 #include <optional>
 
-#include "examples/training/text.hpp"
+#include "examples/app/terminal/text.hpp"
 #include "tensor/error.hpp"
 #include "tests/temporary_directory.hpp"
+
+using namespace xtg::app;
 
 namespace {
 

@@ -6,7 +6,7 @@ set -uo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${XTGRAD_BUILD:-$here/../../build}" && pwd)
-program=$build/examples/resnet_cifar
+program=$build/examples/xtgrad command=train
 . "$here/program.sh"
 
 # The script as it is, in a checkout that needs no building.
@@ -32,7 +32,7 @@ both() {
   status=$((one + two))
 }
 # whole DIRECTORY: its files are of one training, of the whole of it.
-whole() { [[ $(wc -l < "$1/metrics.csv") -eq 2 ]] && "$program" --eval --out "$1" > /dev/null 2>&1; }
+whole() { [[ $(wc -l < "$1/metrics.csv") -eq 2 ]] && "$program" evaluate "$1" > /dev/null 2>&1; }
 
 lost=0 mixed=0
 for ((i = 0; i < 50; ++i)); do
@@ -51,13 +51,13 @@ for ((i = 0; i < 50; ++i)); do
   whole shared || mixed=$((mixed + 1))
   case $status in
     0) lost=$((lost + 1)) ;;
-    2) grep -qE '^resnet_cifar: (another program is training in shared|shared already holds a run)' one two && refused=$((refused + 1)) ;;
+    2) grep -qE '^xtgrad train: (another program is training in shared|shared already holds a run)' one two && refused=$((refused + 1)) ;;
   esac
 done
 echo "# with one --out: of 50 pairs $refused had one refused by name, $lost lost one; $mixed directories are not whole"
 check 'with one --out one trains and one is refused' test "$lost" -eq 0 -a "$mixed" -eq 0 -a "$refused" -eq 50
 
-"$program" "${tiny[@]}" --out stopped > /dev/null
+"$program" train "${tiny[@]}" --out stopped > /dev/null
 rm stopped/checkpoint.safetensors stopped/metrics.csv
 lost=0 mixed=0
 for ((i = 0; i < 50; ++i)); do

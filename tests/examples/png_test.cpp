@@ -1,4 +1,4 @@
-#include "examples/training/png.hpp"
+#include "examples/app/report/png.hpp"
 
 #include <doctest/doctest.h>
 #include <zlib.h>
@@ -11,6 +11,7 @@
 #include "tests/temporary_directory.hpp"
 #include "tests/testing.hpp"
 
+using namespace xtg::app;
 using namespace xtg::testing;
 
 namespace {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2317  # set and used on either side
-# For the scripts that test a program from outside: source it after setting `program`. They then run in an empty directory.
+# For the scripts that test a program from outside: source it after setting `program`, and `command` where it is one of the
+# program's commands. They then run in an empty directory.
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,12 +23,12 @@ check() {
 # run ARGUMENTS...: output, errors and status of the program.
 run() {
   status=0
-  "$program" "$@" > output 2> errors < /dev/null || status=$?
+  "$program" ${command:+"$command"} "$@" > output 2> errors < /dev/null || status=$?
 }
 
 # start ARGUMENTS...: the program in the background, its number in $training.
 start() {
-  "$program" "$@" > output 2> errors < /dev/null &
+  "$program" ${command:+"$command"} "$@" > output 2> errors < /dev/null &
   training=$!
 }
 # finish: waits for it, and has its status.
@@ -74,16 +75,19 @@ undefined_variables() {
 # plain_picture FILE: an SVG in colours that every viewer shows; many know no variables, and draw in black.
 plain_picture() { grep -q '</svg>' "$1" && grep -qE '(fill|stroke|color)=.#|rgb\(' "$1" && ! grep -qF 'var(' "$1"; }
 
+# What its messages begin with: "xtgrad train: ".
+says() { printf '%s: ' "${program##*/}${command:+ $command}"; }
+
 # A line that a terminal can show: no control characters, and not all of what came.
 one_line() {
-  [[ $(wc -l < errors) -eq 1 && $(< errors) == "${program##*/}: "* && $(wc -c < errors) -lt 2100 ]] &&
+  [[ $(wc -l < errors) -eq 1 && $(< errors) == "$(says)"* && $(wc -c < errors) -lt 2100 ]] &&
     ! LC_ALL=C grep -q '[[:cntrl:]]' errors
 }
 
 # Everything in the working directory, how large it is and when it was written.
 files() { find . -mindepth 1 -not -path ./output -not -path ./errors -printf '%p %s %T@\n' | sort; }
 
-# refused NAME PATTERN ARGUMENTS...: the program says nothing but one line on stderr, "PROGRAM: " and then what matches
+# refused NAME PATTERN ARGUMENTS...: the program says nothing but one line on stderr, its name and then what matches
 # PATTERN, exits with status 2, and every file is as it was before.
 refused() {
   local name=$1 pattern=$2 before
@@ -92,7 +96,7 @@ refused() {
   run "$@"
   good() {
     # shellcheck disable=SC2053  # a pattern, on purpose
-    [[ $status -eq 2 && ! -s output && $(< errors) == "${program##*/}: "$pattern && $before == "$(files)" ]] && one_line
+    [[ $status -eq 2 && ! -s output && $(< errors) == "$(says)"$pattern && $before == "$(files)" ]] && one_line
   }
   check "$name" good
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the program report from outside, and the option --layer-statistics that it draws: the parts of a page, that it
+# Tests xtgrad report from outside, and the option --layer-statistics that it draws: the parts of a page, that it
 # needs nothing else, that it is the same each time, what it says to wrong input, and that looking at the layers leaves
 # a training as it is. XTGRAD_BUILD is the build directory (default: build).
 # shellcheck disable=SC2317  # functions are called through check
@@ -7,10 +7,10 @@ set -uo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${XTGRAD_BUILD:-$here/../../build}" && pwd)
-program=$build/examples/report
+program=$build/examples/xtgrad command=report
 . "$here/program.sh"
 
-train() { "$build/examples/resnet_cifar" "$@" > output 2> errors < /dev/null; }
+train() { "$program" train "$@" > output 2> errors < /dev/null; }
 has() { grep -qF -- "$2" "$1"; }
 # Nothing is loaded from anywhere: no script, no link, no import, and every source is inside the page.
 self_contained() {
@@ -58,7 +58,7 @@ check 'a report ends well' test "$status" -eq 0 -a "$(< output)" = 'report: run/
 page=run/report.html
 for part in 'resnet8, batch norm on shapes' '<h2>Curves' '<h2>Numbers' '<h2>Classes' 'Confusion matrix' '<h2>Images' \
   'data:image/png;base64,' '<h2>Activations and gradients' '<h2>How it was made' 'weight-decay' \
-  'resnet_cifar --dataset shapes --limit-train 96 --limit-test 60' 'date of this report'; do
+  'xtgrad train --dataset shapes --limit-train 96 --limit-test 60' 'date of this report'; do
   check "it has $part" has "$page" "$part"
 done
 accuracy=$(tail -n 1 run/metrics.csv | cut -d , -f 5)
@@ -122,7 +122,7 @@ norm = "none"
 lr = 1e30
 seed = 0
 END_OF_GRID
-"$build/examples/compare_norms" norms.toml --out grid > output 2> errors < /dev/null
+"$program" compare norms.toml --out grid > output 2> errors < /dev/null
 run grid
 check 'a grid has a report' test "$status" -eq 0 -a -s grid/report.html
 for part in 'Comparison norms: resnet8 on shapes' '5 trainings of 3 settings' '<h2>Results' ' ± ' 'no norm' '1 diverged' \
@@ -135,7 +135,7 @@ check 'it is well-formed' well_formed grid/report.html
 check 'it defines every colour that it uses' coloured grid/report.html
 again() {
   sed -n '/^<pre.*\[settings\]/,/^<\/code>/p' grid/report.html | sed 's/<[^>]*>//g; s/&#34;/"/g' > copy.toml
-  "$build/examples/compare_norms" copy.toml --list --out elsewhere > output 2> errors &&
+  "$program" compare copy.toml --list --out elsewhere > output 2> errors &&
     [[ $(grep -o '^norm=[^ ]*' output | sort) == "$(cd grid && ls -d norm=* | sort)" ]]
 }
 check 'the file it shows makes the same grid' again

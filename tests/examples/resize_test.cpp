@@ -1,4 +1,4 @@
-#include "examples/training/resize.hpp"
+#include "examples/app/report/resize.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +7,7 @@
 
 #include "tests/testing.hpp"
 
+using namespace xtg::app;
 using namespace xtg::testing;
 
 namespace {

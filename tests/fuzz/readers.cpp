@@ -6,14 +6,14 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "examples/training/command_line.hpp"
-#include "examples/training/grid.hpp"
-#include "examples/training/grid_command_line.hpp"
-#include "examples/training/grid_results.hpp"
-#include "examples/training/layer_statistics.hpp"
-#include "examples/training/metrics.hpp"
-#include "examples/training/png.hpp"
-#include "examples/training/settings.hpp"
+#include "examples/app/commands/compare_options.hpp"
+#include "examples/app/commands/train_options.hpp"
+#include "examples/app/grid/grid.hpp"
+#include "examples/app/grid/results.hpp"
+#include "examples/app/report/png.hpp"
+#include "examples/app/run/layer_statistics.hpp"
+#include "examples/app/run/metrics.hpp"
+#include "examples/app/settings/config.hpp"
 #include "nn/conv2d.hpp"
 #include "nn/data/cifar.hpp"
 #include "nn/pytorch.hpp"
@@ -28,6 +28,7 @@
 namespace {
 
 using namespace xtg;
+using namespace xtg::app;
 
 void read_cifar(const std::string& path) {
   nn::Dataset ten, hundred;
@@ -68,13 +69,13 @@ void read_words(const std::string& path, Parse parse) {
   parse(static_cast<int>(pointers.size()), pointers.data());
 }
 
-void read_command_line(const std::string& path) {
+void read_train_options(const std::string& path) {
   read_words(path, [](int argc, char** argv) {
-    if (const auto line = parse_command_line(argc, argv)) resolve(line->given);
+    if (const auto options = parse_train_options(argc, argv)) resolve(options->request.given);
   });
 }
 
-void read_grid_command_line(const std::string& path) { read_words(path, parse_grid_command_line); }
+void read_compare_options(const std::string& path) { read_words(path, parse_compare_options); }
 
 }  // namespace
 
@@ -91,8 +92,8 @@ const std::vector<Reader>& readers() {
       {"layers", [](const std::string& path) { to_csv(read_layers(path)); }},
       {"png", [](const std::string& path) { read_png(path); }},
       {"algorithms", [](const std::string& path) { set_conv2d_algorithms(read_file(path)); }},
-      {"command_line", read_command_line},
-      {"grid_command_line", read_grid_command_line},
+      {"train_options", read_train_options},
+      {"compare_options", read_compare_options},
   };
   return all;
 }

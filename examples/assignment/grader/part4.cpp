@@ -13,7 +13,7 @@
 #include "assignment/grader/comparison.hpp"
 #include "assignment/grader/report.hpp"
 #include "assignment/grader/tape.hpp"
-#include "examples/training/number.hpp"
+#include "examples/app/terminal/number.hpp"
 #include "tensor/create.hpp"
 #include "tensor/error.hpp"
 #include "tensor/excerpt.hpp"
@@ -163,7 +163,7 @@ Log read_log() {
     std::getline(fields, rate, ',');
     std::getline(fields, step, ',');
     std::getline(fields, loss, ',');
-    const std::optional<double> number = real_number(loss);
+    const std::optional<double> number = app::real_number(loss);
     require(number.has_value(), "p4_log.csv: expected a loss, got '{}'", excerpt(loss));
     log[kind + "," + rate].push_back(*number);
   }

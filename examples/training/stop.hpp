@@ -1,6 +1,0 @@
-#pragma once
-
-#include <atomic>
-
-/// From now on the first Ctrl-C, or SIGTERM, sets the flag that is returned; the second ends the program as usual.
-const std::atomic<bool>& stop_on_signals();
