@@ -275,7 +275,7 @@ refused 'unknown architecture' '*resnet8*resnet20*resnet110*' --arch resnet9 --o
 refused 'unknown dataset' '*shapes, cifar10, cifar100*' --dataset mnist --out new
 refused 'unknown schedule' '*one-cycle, step, cosine or constant*' --schedule warm --out new
 refused 'unknown augmentation' '*crop-flip, none*' --augment cutout --out new
-refused 'coarse labels where there are none' '*only cifar100*' --labels coarse --out new
+refused 'coarse labels where there are none' 'labels: shapes has no coarse ones' --labels coarse --out new
 refused 'groups that do not divide' '*groups: 3 *16*' --norm group --groups 3 --out new
 refused 'negative groups' '*groups must be at least 0, got -1' --norm group --groups -1 --out new
 refused 'batch size 0' '*batch-size must be at least 1, got 0' --batch-size 0 --out new

@@ -15,8 +15,8 @@ struct Data {
 /// The images that the settings ask for. Throws FormatError if a file is missing or not what it should be.
 Data load_data(const Settings& settings);
 
-/// Class names and standardization of load_data alone, to show other images to a network: of CIFAR no file is read, and
-/// there are no images.
+/// Class names and standardization of load_data alone, to show other images to a network: no file is read, and a data
+/// set that has files has no images.
 Data describe_data(const Settings& settings);
 
 /// A number that changes with any image or label, in hexadecimal: tells whether a run is resumed on the same data.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <sstream>
 
+#include "examples/app/settings/data_sets.hpp"
 #include "examples/app/terminal/number.hpp"
 #include "examples/app/terminal/text.hpp"
 #include "nn/models/model.hpp"
@@ -21,8 +22,7 @@ const std::vector<Field>& fields() {
   using S = Settings;
   using Sh = Shared;
   static const std::vector<Field> all = {
-      {"Data", "dataset", &S::dataset, Sh::ToEval, "NAME",
-       "shapes (drawn by the program, 10,000 + 2,000 images), cifar10 or cifar100 (50,000 + 10,000 photographs)"},
+      {"Data", "dataset", &S::dataset, Sh::ToEval, "NAME", data_set_list()},
       {"Data", "labels", &S::labels, Sh::ToEval, "NAME", "of cifar100: fine (100 classes) or coarse (20)"},
       {"Data", "data", &S::data, Sh::Never, "DIR",
        "where the CIFAR files are, default data; tools/get-cifar fetches them"},
@@ -196,9 +196,8 @@ void check_network(const Settings& s) {
 }
 
 void check(const Settings& s) {
-  one_of("dataset", s.dataset, {"shapes", "cifar10", "cifar100"});
   one_of("labels", s.labels, {"fine", "coarse"});
-  require(s.labels == "fine" || s.dataset == "cifar100", "labels: only cifar100 has coarse ones, not {}", s.dataset);
+  require(s.labels == "fine" || find_data_set(s.dataset).has_coarse_labels, "labels: {} has no coarse ones", s.dataset);
   one_of("augment", s.augment, {"crop-flip", "none"});
   require(!s.data.empty(), "data needs the name of a directory, got an empty one");
   const std::int64_t most = 1'000'000'000;
@@ -245,10 +244,9 @@ std::pair<std::string, Value> renamed(const std::string& name, const Value& valu
 
 Settings resolve(const Values& given) {
   Settings settings;
-  if (get<std::string>(given, "dataset", "shapes") != "shapes") {
-    settings.arch = "resnet20";
-    settings.epochs = 14;
-  }
+  const DataSet& data_set = find_data_set(get(given, "dataset", settings.dataset));
+  settings.arch = data_set.arch;
+  settings.epochs = data_set.epochs;
   if (get<std::string>(given, "norm", "batch") == "none") settings.lr = get(given, "fixup", false) ? 0.1 : 0.05;
   const std::string optimizer = get<std::string>(given, "optimizer", "sgd");
   if (optimizer != "sgd") settings.lr = 1e-3;

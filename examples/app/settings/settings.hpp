@@ -59,7 +59,7 @@ struct Field {
   std::variant<std::string Settings::*, std::int64_t Settings::*, double Settings::*, bool Settings::*> member;
   Shared shared;
   const char* placeholder;
-  const char* help;
+  std::string help;
 };
 
 const std::vector<Field>& fields();
