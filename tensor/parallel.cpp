@@ -64,13 +64,21 @@ void set_num_threads(int n) {
 #endif
 }
 
-void require_address_space() {
+std::size_t address_space_wanted(std::size_t openblas_threads) noexcept {
 #ifdef XTGRAD_OPENBLAS
   constexpr std::size_t code_and_data = 100'000'000;  // of all libraries, measured: 88 MB with oneDNN 2.6
+  return code_and_data + openblas_threads * (kStack + kernels::kOpenBlasBuffer);
+#else
+  static_cast<void>(openblas_threads);
+  return 0;
+#endif
+}
+
+void require_address_space() {
+#ifdef XTGRAD_OPENBLAS
   OpenBlasThreads& threads = openblas_threads();
   const std::lock_guard<std::mutex> lock(threads.mutex);
-  const std::size_t least =
-      code_and_data + static_cast<std::size_t>(threads.count) * (kStack + kernels::kOpenBlasBuffer);
+  const std::size_t least = address_space_wanted(static_cast<std::size_t>(threads.count));
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < least)
     throw OutOfMemoryError(

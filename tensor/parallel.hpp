@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 namespace xtg {
 
 /// Threads used inside one operation, by OpenMP, oneDNN and BLAS alike, when the calling thread runs it: each thread
@@ -11,11 +13,14 @@ int num_threads();
 /// OpenMP's threads, and would wait for them.
 void set_num_threads(int n);
 
-/// Throws OutOfMemoryError if the process may have less address space (ulimit -v) than the libraries below take before
-/// they compute anything: OpenBLAS 136 MiB for each of its threads, which it starts when it is loaded, all of them
-/// about 100 MB. OpenBLAS does not fail where it cannot have it: its threads try for ever, and so the first product,
-/// and the end of the process (but not std::_Exit), wait for ever. The library asks this before the first product; a
-/// program that asks it first ends well where it cannot run.
+/// How many bytes of address space (ulimit -v) the libraries below take before they compute anything, if OpenBLAS has
+/// so many threads: 136 MiB for each of them, and about 100 MB. 0 in a build without OpenBLAS.
+std::size_t address_space_wanted(std::size_t openblas_threads) noexcept;
+
+/// Throws OutOfMemoryError if the process may have less than that. OpenBLAS starts its threads when it is loaded, and
+/// does not fail where it cannot have the room: 0.3.21's threads try for ever, and so the first product, and the end of
+/// the process (but not std::_Exit), wait for ever; 0.3.29 tries for ever before main begins. The library asks this
+/// before the first product.
 void require_address_space();
 
 }  // namespace xtg
