@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <thread>
 
 #include "tensor/allocator.hpp"
 #include "tensor/error.hpp"
@@ -30,6 +31,13 @@ struct OpenBlasThreads {
   std::mutex mutex;
   int count = openblas_get_num_threads();
 };
+int processors() {
+#ifdef _OPENMP
+  return omp_get_num_procs();
+#else
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+#endif
+}
 OpenBlasThreads& openblas_threads() {
   static OpenBlasThreads* const instance = new OpenBlasThreads;  // never destroyed, as operations may run at exit
   return *instance;
@@ -55,6 +63,9 @@ void set_num_threads(int n) {
   omp_set_num_threads(n);
 #endif
 #ifdef XTGRAD_OPENBLAS
+  // Not more than there are processors: its threads wait for each other in a loop of sched_yield, in which four of them
+  // on two processors take ten times as long as two.
+  n = std::min(n, processors());
   OpenBlasThreads& threads = openblas_threads();
   const std::lock_guard<std::mutex> lock(threads.mutex);
   if (n > threads.count)
