@@ -59,7 +59,7 @@ const Command& find_command(const std::string& name) {
     names.push_back(command.name);
   }
   throw ValueError(
-      fmt::format("there is no command {}{} (see xtgrad --help)", excerpt(name), did_you_mean(name, names)));
+      fmt::format("there is no command '{}'{} (see xtgrad --help)", excerpt(name), did_you_mean(name, names)));
 }
 
 int run(int argc, char** argv) {

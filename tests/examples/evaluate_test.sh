@@ -220,6 +220,7 @@ refused '--csv without a name' '--csv needs the name of a file, got an empty one
 refused 'no data' '--data needs the name of a directory, got an empty one (see --help)' whole --data ''
 refused 'an empty word' 'expected a name, got an empty one (see --help)' ''
 refused 'a flag with a value' "--flip takes no value, or =true or =false, got '2x' (see --help)" whole --flip=2x
+refused 'a flag with braces' "--flip takes no value, *, got '{}' (see --help)" whole '--flip={}'
 refused 'an option without its value' '--csv needs a value behind it, got --flip (see --help)' whole --csv --flip
 refused 'an option nearly right' 'there is no option --flpi: did you mean --flip? (see --help)' whole --flpi
 long=$(printf 'x%.0s' {1..5000})
@@ -258,5 +259,20 @@ check 'a training can follow in that directory' test "$status" -eq 0 -a -s range
 refused 'of adam' 'xtgrad find-lr trains with sgd, not with adam' --optimizer adam --out new
 refused 'to resume' 'there is no option --resume*' --resume --out whole
 refused 'where a run is' 'whole already holds a run*' --out whole
+
+# ------------------------------------------------------------------------------------------------- no command, or none
+
+command=
+run
+check 'without a command it says which there are' test "$status" -eq 0 -a "$(grep -cE '^  (train|evaluate|compare|report|find-lr) ' output)" -eq 5
+run --version
+check '--version' grep -qxE 'xtgrad [0-9]+\.[0-9]+\.[0-9]+' output
+refused 'a command nearly right' "there is no command 'evalute': did you mean evaluate? (see xtgrad --help)" evalute whole
+refused 'an empty command' "there is no command '' (see xtgrad --help)" ''
+refused 'options alone' "there is no command '--epochs' (see xtgrad --help)" --epochs 3
+for before in resnet_cifar compare_norms evaluate report; do
+  program=$build/examples/$before
+  refused "$before says what it is now" 'this program is a command now: xtgrad *' --help
+done
 
 exit $((failures > 0))

@@ -104,6 +104,9 @@ bool Options::parse(int argc, char** argv) const {
   app.allow_extras();  // they are the words, or mistakes: we name the nearest option
   for (const auto& [name, option] : options_)
     (option.is_flag ? app.add_flag(name) : app.add_option(name)->type_name("value"))->take_last();
+  for (const auto& [name, option] : options_)
+    for (int i = 1; i < argc && argv[i] != std::string("--"); ++i)
+      if (option.is_flag && argv[i] == name + "={}") option.take("{}");  // which is no value, and true to CLI11
   try {
     refuse_nothing_behind_equals(argc, argv);
     app.parse(argc, argv);
