@@ -1,6 +1,7 @@
 #pragma once
 
-// The report of a run or of a grid, part by part. report_html has what pages are made of, report_plots the pictures.
+// The report of a run (run.cpp) or of a grid (grid.cpp), part by part. html.hpp has what pages are made of, plots.hpp the
+// pictures.
 
 #include <map>
 #include <string>
@@ -18,8 +19,8 @@ struct Report {
   std::string title, lead, body;
 };
 
-/// The report of a run: `plan` as open_run finds it. Throws as load_data does, and ValueError for a run
-/// that has not finished an epoch.
+/// The report of a run: `plan` as open_run finds it. Throws as load_data does, and ValueError for a run that has not
+/// finished an epoch.
 Report report_run(Plan plan, Plots& plots);
 
 /// The report of a grid, from its CSV file and the runs beside it, as far as they are there.
@@ -29,12 +30,12 @@ Report report_grid(const std::string& csv, Plots& plots);
 /// fails. Throws ValueError if no cell has an epoch.
 std::string grid_curves(const std::vector<GridCell>& cells);
 
-// report_predictions: what a network answers.
+// predictions.cpp: what a network answers.
 std::string class_section(const Settings& settings, const nn::Predictions& found,
                           const std::vector<std::string>& names);
 std::string image_section(const Settings& settings, const nn::Predictions& found, const nn::Dataset& images);
 
-// report_layers: how large activations and gradients are.
+// layers.cpp: how large activations and gradients are.
 
 /// Rows of layers.csv, of a cell of a grid or of the only run.
 struct LayersOf {
@@ -45,7 +46,7 @@ struct LayersOf {
 /// The section, or how to get one if there are no rows.
 std::string layer_section(const std::vector<LayersOf>& runs, Plots& plots);
 
-// report_settings: how it was made.
+// settings.cpp: how it was made.
 
 /// A table of the settings.
 std::string settings_table(const Settings& settings);
