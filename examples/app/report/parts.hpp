@@ -1,7 +1,7 @@
 #pragma once
 
-// The report of a run (run.cpp) or of a grid (grid.cpp), part by part. html.hpp has what pages are made of, plots.hpp the
-// pictures.
+// The report of a run (run.cpp) or of a grid (grid.cpp), part by part. html.hpp has what pages are made of, plots.hpp
+// the pictures.
 
 #include <map>
 #include <string>
