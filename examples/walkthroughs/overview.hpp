@@ -51,9 +51,9 @@ inline void draw_forms(Drawing& d) {
   d.text({left, 30}, "One gradient, in three forms: here of batch norm", kInk, "start", 16, "font-weight=\"bold\"");
 
   card(50, 104, "Derived: from the definition, by the tape", kBlue);
-  const std::vector<std::pair<const char*, double>> steps = {{"mean", 46}, {"&#8722;", 24}, {"square", 54},
-                                                            {"mean", 46}, {"+&#949;", 32}, {"rsqrt", 46},
-                                                            {"&#215;", 24}, {"&#947;", 24}, {"+&#946;", 32}};
+  const std::vector<std::pair<const char*, double>> steps = {{"mean", 46},   {"&#8722;", 24}, {"square", 54},
+                                                             {"mean", 46},   {"+&#949;", 32}, {"rsqrt", 46},
+                                                             {"&#215;", 24}, {"&#947;", 24},  {"+&#946;", 32}};
   constexpr double gap = 9, top = 84;
   double x = left + 12;
   for (const auto& [name, size] : steps) {

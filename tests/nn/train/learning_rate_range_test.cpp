@@ -194,12 +194,10 @@ TEST_CASE("range_findings: of the recorded tests of docs/experiments.md only bat
     double exploded;  // 0: not at all
   };
   // The noise as another program, in Python, finds it in these files.
-  const Expected all[] = {{"batch", 2.0098, 0.0756, 0.0083, true, true, 0},
-                          {"group", 2.2814, 0.0236, 0.0066, false, false, 8.90215},
-                          {"instance", 2.3099, 0.0335, 0.0043, false, false, 0},
-                          {"layer", 2.2056, 0.0187, 0.0084, true, false, 10},
-                          {"none", 2.2629, 0.0298, 0.0044, true, false, 1.38489},
-                          {"fixup", 2.2048, 0.433, 0.0001, true, false, 0.869749}};
+  const Expected all[] = {
+      {"batch", 2.0098, 0.0756, 0.0083, true, true, 0},       {"group", 2.2814, 0.0236, 0.0066, false, false, 8.90215},
+      {"instance", 2.3099, 0.0335, 0.0043, false, false, 0},  {"layer", 2.2056, 0.0187, 0.0084, true, false, 10},
+      {"none", 2.2629, 0.0298, 0.0044, true, false, 1.38489}, {"fixup", 2.2048, 0.433, 0.0001, true, false, 0.869749}};
   for (const Expected& e : all) {
     CAPTURE(e.norm);
     const std::vector<RangePoint> points = recorded(e.norm);
@@ -243,9 +241,9 @@ TEST_CASE("range_findings: advice where a network learned and the loss rose agai
   const RangeFindings good = findings(valley(1), 0.05);
   CHECK(good.advice().value_or(0) == doctest::Approx(0.12).epsilon(0.5));
   CHECK_FALSE(good.exploded);
-  CHECK_FALSE(findings(valley(1), 1.2).fell);    // all of it may be noise
-  CHECK_FALSE(findings(valley(0), 0.05).fell);   // none of it is more
-  CHECK_FALSE(findings(valley(0), 0).fell);      // a constant
+  CHECK_FALSE(findings(valley(1), 1.2).fell);   // all of it may be noise
+  CHECK_FALSE(findings(valley(0), 0.05).fell);  // none of it is more
+  CHECK_FALSE(findings(valley(0), 0).fell);     // a constant
   const RangeFindings little = findings(valley(0.15), 0.001);
   CHECK(little.fell);
   CHECK_FALSE(little.learned);
@@ -287,6 +285,7 @@ TEST_CASE("range_findings: few points; what cannot be is refused") {
   CHECK_FALSE(range_findings({{0.1, 2.0}, {0.2, 1.5}}, 3).fell);
   CHECK(error_of([] { range_findings({}, 1); }) == "ValueError: range_findings: expected at least one point, got none");
   for (const char* chance : {"0", "-1", "inf", "nan"})
-    CHECK(error_of([&] { range_findings({{0.1, 2}}, std::stod(chance)); }) ==
-          std::string("ValueError: range_findings: expected a finite loss of chance above 0, got ") + chance);
+    CHECK(error_of([&] {
+            range_findings({{0.1, 2}}, std::stod(chance));
+          }) == std::string("ValueError: range_findings: expected a finite loss of chance above 0, got ") + chance);
 }
