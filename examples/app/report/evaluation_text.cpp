@@ -45,17 +45,8 @@ std::string matrix_text(const Indices& confusion, const std::vector<std::string>
 }
 
 std::string largest_confusions_text(const Indices& confusion, const std::vector<std::string>& names) {
-  struct Confusion {
-    std::int64_t count;
-    std::size_t label, prediction;
-  };
-  std::vector<Confusion> all;
-  for (std::size_t label = 0; label < names.size(); ++label)
-    for (std::size_t k = 0; k < names.size(); ++k)
-      if (k != label && confusion(label, k) > 0) all.push_back({confusion(label, k), label, k});
-  std::stable_sort(all.begin(), all.end(), [](const Confusion& a, const Confusion& b) { return a.count > b.count; });
+  const std::vector<Confusion> all = most_frequent_confusions(confusion, 20);
   if (all.empty()) return "nothing was confused\n";
-  all.resize(std::min<std::size_t>(all.size(), 20));
 
   std::string text = "most frequent confusions\n";
   const std::size_t name_width = longest(names);
@@ -90,6 +81,17 @@ std::string superclass_text(const Settings& s, const Predictions& predictions) {
   if (!has_superclasses(s)) return "";
   return fmt::format("superclass accuracy {:.2f} %\n",
                      superclass_accuracy(predicted_classes(predictions.logits), predictions.labels));
+}
+
+std::vector<Confusion> most_frequent_confusions(const Indices& confusion, std::size_t most) {
+  const std::size_t classes = confusion.shape()[0];
+  std::vector<Confusion> all;
+  for (std::size_t label = 0; label < classes; ++label)
+    for (std::size_t k = 0; k < classes; ++k)
+      if (k != label && confusion(label, k) > 0) all.push_back({confusion(label, k), label, k});
+  std::stable_sort(all.begin(), all.end(), [](const Confusion& a, const Confusion& b) { return a.count > b.count; });
+  all.resize(std::min(all.size(), most));
+  return all;
 }
 
 std::string class_text(const Indices& confusion, const std::vector<std::string>& names) {

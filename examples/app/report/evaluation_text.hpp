@@ -37,4 +37,13 @@ std::string confusion_csv(const Indices& confusion, const std::vector<std::strin
 /// each class their sigmoid.
 std::vector<double> probabilities(const Scalar* logits, std::size_t classes, nn::LossKind loss);
 
+/// How many images of the class `label` were taken for `prediction`.
+struct Confusion {
+  std::int64_t count;
+  std::size_t label, prediction;
+};
+/// Those that occur, the most frequent first, at most `most` of them; `confusion` is a matrix as confusion_matrix makes
+/// it.
+std::vector<Confusion> most_frequent_confusions(const Indices& confusion, std::size_t most);
+
 }  // namespace xtg::app

@@ -49,19 +49,9 @@ std::string matrix(const Indices& confusion, const std::vector<std::string>& nam
 }
 
 std::string pairs(const Indices& confusion, const std::vector<std::string>& names, std::size_t most) {
-  struct Pair {
-    std::int64_t count;
-    std::size_t label, answer;
-  };
-  std::vector<Pair> all;
-  for (std::size_t label = 0; label < names.size(); ++label)
-    for (std::size_t k = 0; k < names.size(); ++k)
-      if (k != label && confusion(label, k) > 0) all.push_back({confusion(label, k), label, k});
-  std::stable_sort(all.begin(), all.end(), [](const Pair& a, const Pair& b) { return a.count > b.count; });
-  all.resize(std::min(all.size(), most));
   std::vector<std::vector<TableCell>> rows;
-  for (const Pair& pair : all)
-    rows.push_back({text_cell(names[pair.label]), text_cell(names[pair.answer]),
+  for (const Confusion& pair : most_frequent_confusions(confusion, most))
+    rows.push_back({text_cell(names[pair.label]), text_cell(names[pair.prediction]),
                     number_cell(std::to_string(pair.count)),
                     number_cell(std::to_string(images_of(confusion, pair.label)))});
   return table("most frequent confusions", {"is", "taken for", "images", "of"}, rows);
