@@ -123,7 +123,8 @@ int find_lr(int argc, char** argv) {
   const std::optional<Request> request = parse_find_lr_options(argc, argv);
   if (!request) return success;
   Plan plan = make_plan(*request);
-  prepare_arithmetic(plan.settings);
+  if (!prepare_arithmetic(plan.settings))
+    fmt::print("bf16 needs a build with oneDNN and a processor with AVX512_BF16; going on in fp32\n");
   try_learning_rates(plan.settings, plan.run);
   return success;
 }
