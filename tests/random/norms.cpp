@@ -124,34 +124,34 @@ double draw_eps(Draw& r) { return r.one_of(std::vector<double>{1e-5, 1e-3, 0.1})
 
 void choose_norm(Draw& r) { r.choose({Kind::Integers, Kind::Offset, Kind::Small, Kind::Large}); }
 
+/// Batch norm's: a set for each channel.
+NormPlan plan_of_columns(Draw& r, const Shape& x) {
+  NormPlan plan;
+  plan.sets = x.back();
+  for (std::size_t i = 0; i < count(x); ++i) plan.set.push_back(i % plan.sets);
+  plan.affine = plan.set;
+  plan.eps = draw_eps(r);
+  return plan;
+}
+
 Case draw_batch_norm(Draw& r) {
   choose_norm(r);
   Shape x = r.shape(2, 5, false);
   if (count(x) == x.back()) x[0] += 2;
-  NormPlan plan;
-  const std::size_t C = x.back();
-  for (std::size_t i = 0; i < count(x); ++i) plan.set.push_back(i % C);
-  plan.affine = plan.set;
-  plan.sets = C;
-  plan.eps = draw_eps(r);
+  NormPlan plan = plan_of_columns(r, x);
   return norm(
       r, "batch_norm(x0, {}, {}, {})",
       [eps = plan.eps](const auto& in, const auto& gamma, const auto& beta, const auto& epilogue) {
         return nn::batch_norm(in, gamma, beta, eps, std::nullopt, epilogue);
       },
-      x, {C}, plan);
+      x, {plan.sets}, plan);
 }
 
 Case draw_batch_norm_eval(Draw& r) {
   r.choose({Kind::Integers, Kind::Small, Kind::Large});
   const Shape x = r.shape(2, 5, false);
-  NormPlan plan;
-  const std::size_t C = x.back();
-  for (std::size_t i = 0; i < count(x); ++i) plan.set.push_back(i % C);
-  plan.affine = plan.set;
-  plan.sets = C;
-  plan.eps = draw_eps(r);
-  const Tensor mean = random_normal({C}, r.generator), var = random_uniform({C}, r.generator, 0.1, 3);
+  NormPlan plan = plan_of_columns(r, x);
+  const Tensor mean = random_normal({plan.sets}, r.generator), var = random_uniform({plan.sets}, r.generator, 0.1, 3);
   plan.mean.emplace(mean.begin(), mean.end());
   plan.var.emplace(var.begin(), var.end());
   return norm(
@@ -159,7 +159,7 @@ Case draw_batch_norm_eval(Draw& r) {
       [=, eps = plan.eps](const auto& in, const auto& gamma, const auto& beta, const auto& epilogue) {
         return nn::batch_norm_eval(in, gamma, beta, mean, var, eps, epilogue);
       },
-      x, {C}, plan);
+      x, {plan.sets}, plan);
 }
 
 Case draw_layer_norm(Draw& r) {
